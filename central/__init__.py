@@ -1,0 +1,1 @@
+"""The reference subscriber: ingest, store, acknowledge, query, command."""

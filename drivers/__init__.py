@@ -1,0 +1,1 @@
+"""Wires to observations: one folder per device family. Drivers do not import each other."""

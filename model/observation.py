@@ -1,0 +1,115 @@
+"""What a device said, untouched. A fault is never a number: where a value is not good, it is None."""
+
+import hashlib
+from enum import StrEnum
+from functools import cached_property
+
+import msgspec
+
+from model.time import Stamp
+
+
+class Quality(StrEnum):
+    """Why a value may or may not be believed."""
+
+    GOOD = "good"
+    STALE = "stale"
+    COMM_ERROR = "comm_error"
+    SENSOR_FAULT = "sensor_fault"
+    IMPLAUSIBLE = "implausible"
+
+
+class Point(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One measured or switched thing of a device.
+
+    The value in SI or UCUM `unit` is `raw * scale`; `unit` "1" with scale 1 is a contact or a code.
+    A change of an `urgent` point is committed at once. A change of a `quiet` point (a heartbeat counter)
+    alone is no reason to write a record where records are made on change.
+    """
+
+    name: str
+    unit: str = "1"
+    scale: float = 1
+    urgent: bool = False
+    quiet: bool = False
+
+
+class PointMap(msgspec.Struct, frozen=True, dict=True):
+    """What the positions of a poll mean. It is an `audit` record, appended before the first reading that names its hash."""
+
+    device: str
+    profile: str
+    version: int
+    points: tuple[Point, ...]
+
+    @cached_property
+    def hash(self) -> str:
+        """First 16 hex digits of the sha256 of the map's JSON bytes: names the map in each reading."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Position of each point by its name."""
+        return {point.name: i for i, point in enumerate(self.points)}
+
+
+class Poll(msgspec.Struct, frozen=True):
+    """One poll of one device: a raw integer per point of its map, None where the quality is not good.
+
+    `quality` is None where all are good.
+    """
+
+    device: str
+    map: PointMap
+    values: list[int | None]
+    at: Stamp
+    quality: list[Quality] | None = None
+
+    def quality_of(self, position: int) -> Quality:
+        return Quality.GOOD if self.quality is None else self.quality[position]
+
+    def scaled(self, position: int) -> float | None:
+        """The value in the point's unit, or None."""
+        raw = self.values[position]
+        return None if raw is None else scaled(raw, self.map.points[position].scale)
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """One symbol, as the reader transmitted it, without prefix, suffix and symbology identifier.
+
+    `symbology` is the AIM identifier ("]d2") or None where the reader sent none. `repeated` says that the device
+    sent it again because it had seen no acknowledgement.
+    """
+
+    device: str
+    data: bytes
+    at: Stamp
+    symbology: str | None = None
+    repeated: bool = False
+
+
+class TagWindow(msgspec.Struct, frozen=True):
+    """The reads of one tag within the driver's declared window. `epc` and `pc` in upper-case hex; RSSI in dBm."""
+
+    device: str
+    epc: str
+    pc: str
+    count: int
+    first: Stamp
+    last: Stamp
+    rssi_first: int | None = None
+    rssi_peak: int | None = None
+    rssi_last: int | None = None
+    antenna: int | None = None
+
+    @property
+    def at(self) -> Stamp:
+        return self.last
+
+
+Observation = Poll | Scan | TagWindow
+
+
+def scaled(raw: int, scale: float) -> float:
+    """`raw * scale` without binary dust: 305 * 0.1 is 30.5."""
+    return raw if scale == 1 else round(raw * scale, 6)

@@ -1,0 +1,78 @@
+"""The contracts between the rooms: what a driver is, and what the gateway gives it."""
+
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+
+from model.errors import DriverError
+from model.observation import Observation
+from model.time import Clock
+
+
+class Health(StrEnum):
+    STARTING = "starting"
+    ONLINE = "online"
+    DEGRADED = "degraded"
+    OFFLINE = "offline"
+    FAULT = "fault"
+
+
+class Context(Protocol):
+    """All that a driver or bus is given; nothing is global."""
+
+    device: str
+    clock: Clock
+
+    def emit(self, observation: Observation) -> None:
+        """Hand over to a bounded queue and return; what does not fit is counted in a gap record, never in silence."""
+        ...
+
+    async def commit(self, observation: Observation) -> int:
+        """Return the sequence number once the record is durable: for devices that must be answered. Raises StoreError."""
+        ...
+
+    def health(self, health: Health, error: DriverError | None = None) -> None:
+        """Say how the device is; only changes are told on."""
+        ...
+
+    def bus(self, name: str) -> Any:
+        """The running bus of that name in the settings."""
+        ...
+
+
+class Driver(Protocol):
+    """Owns one connection to one device. The constructor only assigns."""
+
+    def __init__(self, config: Any, context: Context) -> None: ...
+
+    async def run(self) -> None:
+        """Connect, report ONLINE with the first good word of the device, emit until cancelled.
+
+        Raises TransientError (the supervisor backs off and runs it again) or PermanentError (it stays stopped).
+        Cancellation is the only stop, and leaves nothing open.
+        """
+        ...
+
+
+@runtime_checkable
+class Switching(Protocol):
+    """Optional power of a driver: it has outputs."""
+
+    async def switch(self, output: str, on: bool) -> None:
+        """Set an output and return when the device has confirmed it. Raises TransientError."""
+        ...
+
+    async def flash(self, output: str, seconds: float) -> None:
+        """Switch on for at most that long: the device itself switches off when nobody refreshes it."""
+        ...
+
+
+class Transport(Protocol):
+    """A byte stream to a device: serial port or TCP. All errors are TransientError."""
+
+    async def read(self, limit: int = 4096) -> bytes:
+        """At least one byte; raises when the other end is gone."""
+        ...
+
+    async def write(self, data: bytes) -> None: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,194 @@
+"""Messages of the contract as types. `docs/contract/` is generated from them; all times are microseconds, UTC."""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+import zstandard
+from msgspec import Meta, Raw
+
+from model.errors import ContractError
+from model.time import TimeQuality
+
+MESSAGE_MAX_BYTES = 256 * 1024
+"""A larger message is refused unread, packed or unpacked."""
+
+Seq = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="32 bytes in lower-case hex")]
+Uuid = Annotated[str, Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Micros = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+StreamName = Literal["alarm", "event", "audit", "reading", "diag"]
+LostReason = Literal["pressure", "retired", "damaged"]
+Encoding = Literal["json", "zstd"]
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Unknown fields are ignored, so that a newer sender can add some."""
+
+
+class Rec(_Message, kw_only=True):
+    """A record in a batch; `b` is the stored JSON, byte for byte."""
+
+    s: Seq
+    t: Micros
+    tq: TimeQuality
+    m: Micros
+    k: Annotated[str, Meta(min_length=3, max_length=64)]
+    b: Raw
+
+
+class Batch(_Message, kw_only=True):
+    """Consecutive records of one stream and one boot. `prev` and `head` are the chain's hashes before the first and of the last.
+
+    A batch without records only declares what was lost: `last` is then `first - 1` and `head` equals `prev`.
+    """
+
+    v: Literal[1]
+    gw: Name
+    store: Uuid
+    stream: StreamName
+    boot: Uuid
+    first: Seq
+    last: Count
+    low: Annotated[int, Meta(ge=1, description="oldest record still held")]
+    prev: Hash
+    head: Hash
+    sent: Micros
+    recs: Annotated[list[Rec], Meta(max_length=500)]
+    lost: list[tuple[Seq, Seq, LostReason]] = []
+
+
+class Ack(_Message, kw_only=True):
+    """What the centre has committed: all up to `upto`, whose hash is `head`; lost and refused ranges count as settled."""
+
+    ingest: Annotated[int, Meta(ge=1, description="epoch of the centre's database")]
+    upto: Count
+    head: Hash | None = None
+    missing: list[tuple[Seq, Seq]] = []
+    refused: list[tuple[Seq, Seq, str]] = []
+
+
+class StreamState(_Message, kw_only=True):
+    """`head` is the hash at `last`; `upto` is the acknowledged watermark as the gateway knows it."""
+
+    last: Count
+    upto: Count
+    low: Seq
+    head: Hash
+
+
+class StoreState(_Message, kw_only=True):
+    store: Uuid
+    sealed: bool = False
+    streams: dict[StreamName, StreamState]
+
+
+class DeviceState(_Message, kw_only=True):
+    id: Name
+    driver: str
+    health: str
+
+
+class Birth(_Message, kw_only=True):
+    """Retained on `up/status` at each connection."""
+
+    v: Literal[1]
+    state: Literal["up"]
+    session: Uuid
+    version: str
+    boot: Uuid
+    sent: Micros
+    kinds: list[str]
+    encodings: list[Encoding]
+    stores: list[StoreState]
+    devices: list[DeviceState]
+
+
+class Will(_Message, kw_only=True):
+    """Left with the broker; void unless its session is the one of the last birth."""
+
+    v: Literal[1]
+    state: Literal["down"]
+    session: Uuid
+    orderly: bool = False
+
+
+class CentralStatus(_Message, kw_only=True):
+    v: Literal[1]
+    state: Literal["up", "down"]
+    session: Uuid
+    epoch: Annotated[int, Meta(ge=1)]
+    encodings: list[Encoding]
+
+
+class Urgent(_Message, kw_only=True):
+    """An alarm that could not be made durable in time. Outside the count; merged by alarm id with the record that follows."""
+
+    v: Literal[1]
+    alarm: Uuid
+    boot: Uuid
+    t: Micros
+    tq: TimeQuality
+    mono: Micros
+    kind: str
+    body: Raw
+
+
+class Issuer(_Message, kw_only=True):
+    kind: Literal["person", "service"]
+    name: Name
+
+
+class Command(_Message, kw_only=True):
+    """`nbf` and `exp` bound the wall time in which it may run; `alarm.ack` is bound to its alarm instead and has none."""
+
+    v: Literal[1]
+    id: Uuid
+    gw: Name
+    issuer: Issuer
+    name: Literal["alarm.ack"]
+    args: dict[str, Any]
+    nbf: Micros | None = None
+    exp: Micros | None = None
+
+
+class SignedCommand(_Message, kw_only=True):
+    """`sig` is the Ed25519 signature in hex over the very bytes of `cmd`, by the key whose fingerprint is `key`."""
+
+    cmd: Raw
+    key: Annotated[str, Meta(pattern="^[0-9a-f]{16}$", description="first 16 hex digits of the sha256 of the raw public key")]
+    sig: Annotated[str, Meta(pattern="^[0-9a-f]{128}$")]
+
+
+class CommandResult(_Message, kw_only=True):
+    v: Literal[1]
+    id: Uuid
+    result: Literal["accepted", "done", "failed", "expired", "refused"]
+    why: str | None = None
+    sent: Micros
+
+
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+T = TypeVar("T")
+
+
+def encode(message: msgspec.Struct, encoding: Encoding = "json") -> bytes:
+    data = msgspec.json.encode(message)
+    return zstandard.compress(data) if encoding == "zstd" else data
+
+
+def decode(payload: bytes, message: type[T]) -> T:
+    """Check and decode one message, packed or not. Raises ContractError and nothing else, whatever the bytes are."""
+    if len(payload) > MESSAGE_MAX_BYTES:
+        raise ContractError("message_too_large", bytes=len(payload), limit=MESSAGE_MAX_BYTES)
+    try:
+        if payload.startswith(_ZSTD_MAGIC):
+            size = zstandard.frame_content_size(payload)
+            if not 0 <= size <= MESSAGE_MAX_BYTES:
+                raise ContractError("message_too_large", bytes=size, limit=MESSAGE_MAX_BYTES)
+            payload = zstandard.decompress(payload, max_output_size=MESSAGE_MAX_BYTES)
+        return msgspec.json.decode(payload, type=message)
+    except (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError, RecursionError) as err:
+        raise ContractError("message_malformed", message=message.__name__, why=str(err)) from err
