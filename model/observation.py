@@ -3,6 +3,7 @@
 import hashlib
 from enum import StrEnum
 from functools import cached_property
+from typing import Literal
 
 import msgspec
 
@@ -35,12 +36,18 @@ class Point(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PointMap(msgspec.Struct, frozen=True, dict=True):
-    """What the positions of a poll mean. It is an `audit` record, appended before the first reading that names its hash."""
+    """What the positions of a poll mean. It is an `audit` record, appended before the first reading that names its hash.
+
+    `record` says when a poll becomes a record: each one, or those where a point that is not quiet has changed, and one
+    per `heartbeat_s` in between.
+    """
 
     device: str
     profile: str
     version: int
     points: tuple[Point, ...]
+    record: Literal["poll", "change"] = "poll"
+    heartbeat_s: float = 60
 
     @cached_property
     def hash(self) -> str:
