@@ -1,0 +1,73 @@
+"""`python -m firmware_sim KIND [--port PATH | --listen HOST:PORT] [--log WIRE.jsonl] [options of the kind]`."""
+
+import argparse
+import asyncio
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from firmware_sim.wire import WireLog
+
+MODULES = {
+    "modbus": "modbus",
+    "xy-md02": "modbus",
+    "rs-ws-n01": "modbus",
+    "waveshare-io8": "modbus",
+    "lift-gbt-1": "modbus",
+    "scanner": "scanner",
+    "m100": "rfid",
+    "camera": "camera",
+}
+"""Kind -> module of this package. Only the module asked for is imported: one of them brings a Modbus server along."""
+
+
+class Simulator(Protocol):
+    """What each module offers. `KINDS` has one line of help per kind."""
+
+    KINDS: dict[str, str]
+
+    def arguments(self, parser: argparse.ArgumentParser, kind: str) -> None:
+        """Add the options of this kind beside --port, --listen and --log."""
+        ...
+
+    async def run(self, kind: str, args: argparse.Namespace, log: WireLog) -> None:
+        """Print the ready line, serve until SIGTERM."""
+        ...
+
+
+def simulator(kind: str) -> Simulator:
+    return cast(Simulator, import_module(f"firmware_sim.{MODULES[kind]}"))
+
+
+def main() -> None:
+    chosen = argparse.ArgumentParser(prog="firmware_sim", add_help=False)
+    chosen.add_argument("kind", nargs="?", choices=MODULES)
+    kind = chosen.parse_known_args()[0].kind
+    if kind is None:
+        _overview().parse_args()
+        return
+    parser = argparse.ArgumentParser(prog=f"firmware_sim {kind}", description=simulator(kind).KINDS[kind])
+    parser.add_argument("kind", help=argparse.SUPPRESS)
+    wire = parser.add_mutually_exclusive_group()
+    wire.add_argument("--port", metavar="PATH", help="stand at this path (a link to a pseudo terminal); default: any")
+    wire.add_argument("--listen", metavar="HOST:PORT", help="serve TCP instead; port 0 picks a free one")
+    parser.add_argument("--log", type=Path, metavar="WIRE.jsonl", help="write down all that goes out on the wire")
+    simulator(kind).arguments(parser, kind)
+    args = parser.parse_args()
+    asyncio.run(simulator(kind).run(kind, args, WireLog(args.log, kind)))
+
+
+def _overview() -> argparse.ArgumentParser:
+    lines = (f"  {kind:16} {simulator(kind).KINDS[kind]}" for kind in MODULES)
+    parser = argparse.ArgumentParser(
+        prog="firmware_sim",
+        usage="%(prog)s KIND [--port PATH | --listen HOST:PORT] [--log WIRE.jsonl] [options; KIND --help shows them]",
+        description="kinds:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("kind")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
