@@ -1,8 +1,9 @@
 """Time with its quality. Order is by sequence number, never by clock; no stamp is ever rewritten."""
 
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
+from msgspec import Meta
 
 TimeSource = Literal["ntp", "gnss", "rtc", "estimated", "unknown"]
 
@@ -11,7 +12,7 @@ class TimeQuality(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where the wall clock comes from, and how far it may be off (None: nobody knows)."""
 
     source: TimeSource
-    err_ms: int | None = None
+    err_ms: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):

@@ -12,8 +12,11 @@ from model.time import TimeQuality
 MESSAGE_MAX_BYTES = 256 * 1024
 """A larger message is refused unread, packed or unpacked."""
 
-Seq = Annotated[int, Meta(ge=1)]
-Count = Annotated[int, Meta(ge=0)]
+SEQ_MAX = 2**40 - 1
+"""34 years of a thousand records per second."""
+
+Seq = Annotated[int, Meta(ge=1, le=SEQ_MAX)]
+Count = Annotated[int, Meta(ge=0, le=SEQ_MAX)]
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="32 bytes in lower-case hex")]
 Uuid = Annotated[str, Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -51,7 +54,7 @@ class Batch(_Message, kw_only=True):
     boot: Uuid
     first: Seq
     last: Count
-    low: Annotated[int, Meta(ge=1, description="oldest record still held")]
+    low: Annotated[int, Meta(ge=1, le=SEQ_MAX + 1, description="oldest record still held")]
     prev: Hash
     head: Hash
     sent: Micros
@@ -179,16 +182,24 @@ def encode(message: msgspec.Struct, encoding: Encoding = "json") -> bytes:
     return zstandard.compress(data) if encoding == "zstd" else data
 
 
-def decode(payload: bytes, message: type[T]) -> T:
-    """Check and decode one message, packed or not. Raises ContractError and nothing else, whatever the bytes are."""
+def unpack(payload: bytes) -> bytes:
+    """The JSON of a message, packed or not. Raises ContractError."""
     if len(payload) > MESSAGE_MAX_BYTES:
         raise ContractError("message_too_large", bytes=len(payload), limit=MESSAGE_MAX_BYTES)
+    if not payload.startswith(_ZSTD_MAGIC):
+        return payload
     try:
-        if payload.startswith(_ZSTD_MAGIC):
-            size = zstandard.frame_content_size(payload)
-            if not 0 <= size <= MESSAGE_MAX_BYTES:
-                raise ContractError("message_too_large", bytes=size, limit=MESSAGE_MAX_BYTES)
-            payload = zstandard.decompress(payload, max_output_size=MESSAGE_MAX_BYTES)
-        return msgspec.json.decode(payload, type=message)
-    except (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError, RecursionError) as err:
+        size = zstandard.frame_content_size(payload)
+        if not 0 <= size <= MESSAGE_MAX_BYTES:
+            raise ContractError("message_too_large", bytes=size, limit=MESSAGE_MAX_BYTES)
+        return zstandard.decompress(payload, max_output_size=MESSAGE_MAX_BYTES)
+    except zstandard.ZstdError as err:
+        raise ContractError("message_malformed", message="zstd", why=str(err)) from err
+
+
+def decode(payload: bytes, message: type[T]) -> T:
+    """Check and decode one message, packed or not. Raises ContractError and nothing else, whatever the bytes are."""
+    try:
+        return msgspec.json.decode(unpack(payload), type=message)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
         raise ContractError("message_malformed", message=message.__name__, why=str(err)) from err
