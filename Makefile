@@ -1,0 +1,66 @@
+# Everything happens inside this checkout. `make` alone shows what there is.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+ARGS ?=
+
+bin := .venv/bin
+pip := $(bin)/python -m pip --disable-pip-version-check --quiet
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+
+demo: .venv/demo ## run the main job on simulated devices, about 90 seconds (ARGS="--headless --json")
+	@$(bin)/doorpost demo $(ARGS)
+
+test: .venv/test ## install what the tests need, then check and test everything
+	@tests/prepare
+	@$(MAKE) check
+	@$(bin)/pytest
+
+check: .venv/test ## style, types and the arrows between the rooms
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	$(bin)/lint-imports --no-logo
+
+soak: .venv/test ## the long runs: hundreds of kill -9 rounds
+	@tests/prepare
+	@$(bin)/pytest -m soak --timeout=0
+
+contract: .venv/test ## make docs/contract again from the types
+	$(bin)/python -m sync.contract.document docs/contract
+
+uv := .cache/uv/bin/uv
+compile := $(uv) pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra camera --extra demo --group build
+
+lock: ## resolve the newest versions into the two lock files
+	$(PYTHON) -m venv .cache/uv
+	.cache/uv/bin/pip --disable-pip-version-check --quiet install uv
+	$(compile) -o requirements.lock
+	$(compile) --group dev --constraint requirements.lock -o requirements-dev.lock
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "doorpost needs Python 3.11 or newer; $(PYTHON) is: $$($(PYTHON) -V 2>&1)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		{ echo "doorpost needs Python's venv package: sudo apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+define install
+	@echo "Installing $< into .venv (once; some 100 MB) ..."
+	@$(pip) install --require-hashes -r $<
+	@$(pip) install --no-build-isolation --no-deps -e .
+	@touch $@
+endef
+
+.venv/demo: requirements.lock pyproject.toml | .venv/pyvenv.cfg
+	$(install)
+
+.venv/test: requirements-dev.lock pyproject.toml | .venv/pyvenv.cfg
+	$(install)
+
+.PHONY: help demo test check soak contract lock
