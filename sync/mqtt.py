@@ -1,0 +1,335 @@
+"""MQTT on paho-mqtt 2.2, driven by our own event loop: reason codes, our own window, one fresh client per connection.
+
+paho's queue is never used: what the broker's Receive Maximum does not allow yet waits here.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from model.errors import LinkError, SettingsError
+
+CONNECT_TIMEOUT_S = 5.0
+KEEPALIVE_S = 15
+WINDOW_MAX = 64
+"""Unacknowledged publishes at most, even where the broker allows more."""
+SESSION_EXPIRY_S = 7 * 24 * 3600
+"""How long a broker keeps the session of a client that connects with `clean_start=False`."""
+NO_SUBSCRIBER = 0x10
+"""PUBACK reason code of MQTT 5: accepted, but nobody is subscribed."""
+
+_UNSUPPORTED_VERSION = 0x84
+
+MqttVersion = Literal["auto", "5", "3.1.1"]
+
+
+@dataclass
+class MqttSettings:
+    """Where the broker is and who we are. `url` is `mqtt://host[:1883]` or `mqtts://host[:8883]`."""
+
+    url: str
+    username: str
+    password_file: Path | None = None
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    protocol: MqttVersion = "auto"
+    spoken: MQTTProtocolVersion | None = field(default=None, init=False)
+    """The version that this broker was found to speak."""
+
+    def versions(self) -> list[MQTTProtocolVersion]:
+        if self.protocol == "5":
+            return [MQTTProtocolVersion.MQTTv5]
+        if self.protocol == "3.1.1":
+            return [MQTTProtocolVersion.MQTTv311]
+        return [self.spoken] if self.spoken else [MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311]
+
+    def address(self) -> tuple[str, int, bool]:
+        """Host, port, TLS. Raises SettingsError."""
+        url = urlsplit(self.url)
+        if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
+            raise SettingsError("broker_url", url=self.url)
+        tls = url.scheme == "mqtts"
+        return url.hostname, url.port or (8883 if tls else 1883), tls
+
+
+class MqttLink:
+    """One connection. Make a new object for the next one."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        *,
+        client_id: str,
+        clean_start: bool,
+        will: tuple[str, bytes] | None,
+        on_message: Callable[[str, bytes], None],
+    ) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._clean_start = clean_start
+        self._will = will
+        self._on_message = on_message
+        self._loop = asyncio.get_running_loop()
+        self._client: paho.Client | None = None
+        self._sock: Any = None
+        self._writing = False
+        self._ticker: asyncio.TimerHandle | None = None
+        self._connected: asyncio.Future[None] = self._loop.create_future()
+        self._lost: asyncio.Future[LinkError] = self._loop.create_future()
+        self._published: dict[int, asyncio.Future[int]] = {}
+        self._subscribed: dict[int, asyncio.Future[list[ReasonCode]]] = {}
+        self._waiting: deque[tuple[str, bytes, bool, asyncio.Future[int]]] = deque()
+        self.window = WINDOW_MAX
+
+    @property
+    def free(self) -> int:
+        """How many publishes may go out at once."""
+        return self.window - len(self._published) - len(self._waiting)
+
+    @property
+    def unsent(self) -> bool:
+        """Whether bytes still wait for the socket to take them: the link is slower than we are."""
+        return self._writing
+
+    async def connect(self) -> None:
+        """Connect, in MQTT 5 or, where the broker does not speak it, in 3.1.1. Raises LinkError."""
+        versions = self._settings.versions()
+        for version in versions:
+            try:
+                await self._connect(version)
+            except LinkError as err:
+                if err.code in ("broker_silent", "broker_version") and version is not versions[-1]:
+                    self._connected = self._loop.create_future()
+                    self._lost = self._loop.create_future()
+                    continue
+                raise
+            self._settings.spoken = version
+            return
+
+    async def _connect(self, version: MQTTProtocolVersion) -> None:
+        host, port, tls = self._settings.address()
+        v5 = version == MQTTProtocolVersion.MQTTv5
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            self._client_id,
+            clean_session=None if v5 else self._clean_start,
+            protocol=version,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)
+        client.username_pw_set(self._settings.username, self._password())
+        if self._will:
+            client.will_set(*self._will, qos=1, retain=True)
+        client.on_connect = self._on_connect
+        client.on_connect_fail = lambda *_: None
+        client.on_disconnect = self._on_disconnect
+        client.on_socket_close = lambda *_: self._release()
+        client.on_message = lambda _c, _u, m: self._on_message(m.topic, m.payload)
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        properties = None
+        if v5 and not self._clean_start:
+            properties = Properties(PacketTypes.CONNECT)
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S
+        try:
+            if tls:
+                client.tls_set_context(self._tls())
+            await asyncio.to_thread(
+                client.connect, host, port, KEEPALIVE_S, clean_start=self._clean_start if v5 else 3, properties=properties
+            )
+        except ssl.SSLError as err:
+            raise LinkError("broker_tls", url=self._settings.url, why=str(err)) from err
+        except OSError as err:
+            raise LinkError("broker_unreachable", url=self._settings.url, why=str(err)) from err
+        self._client = client
+        self._sock = client.socket()
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._loop.add_reader(self._sock, self._readable)
+        self._flush()
+        self._tick()
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                waiting: list[asyncio.Future[Any]] = [self._connected, self._lost]
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if self._connected.done():
+                    self._connected.result()
+                else:
+                    raise LinkError("broker_silent", url=self._settings.url)
+        except TimeoutError as err:
+            self._gone("no CONNACK")
+            raise LinkError("broker_silent", url=self._settings.url) from err
+        except (LinkError, asyncio.CancelledError):
+            self._gone("not connected")
+            raise
+
+    def _password(self) -> str | None:
+        file = self._settings.password_file
+        try:
+            return file.read_text().strip() if file else None
+        except OSError as err:
+            raise LinkError("password_unreadable", path=file, why=str(err)) from err
+
+    def _tls(self) -> ssl.SSLContext:
+        s = self._settings
+        try:
+            context = ssl.create_default_context(cafile=str(s.ca) if s.ca else None)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            if s.cert:
+                context.load_cert_chain(s.cert, s.key)
+        except (OSError, ssl.SSLError) as err:
+            raise LinkError("certificate_unreadable", why=str(err)) from err
+        return context
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[int]:
+        """Publish with QoS 1 as soon as the window allows. The future gives the PUBACK's reason code below 0x80; else LinkError."""
+        done: asyncio.Future[int] = self._loop.create_future()
+        if self._lost.done():
+            done.set_exception(self._lost.result())
+        elif len(self._published) >= self.window:
+            self._waiting.append((topic, payload, retain, done))
+        else:
+            self._send(topic, payload, retain, done)
+        return done
+
+    def _send(self, topic: str, payload: bytes, retain: bool, done: asyncio.Future[int]) -> None:
+        assert self._client
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            done.set_exception(LinkError("link_lost", why=paho.error_string(info.rc)))
+            return
+        self._published[info.mid] = done
+        self._flush()
+
+    async def subscribe(self, *topics: str) -> None:
+        """Subscribe with QoS 1. Raises LinkError when the broker refuses one."""
+        assert self._client
+        rc, mid = self._client.subscribe([(t, 1) for t in topics])
+        if rc != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+            raise LinkError("link_lost", why=paho.error_string(rc))
+        future: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        self._subscribed[mid] = future
+        self._flush()
+        for topic, code in zip(topics, await future, strict=True):
+            if code.is_failure:
+                raise LinkError("subscribe_refused", topic=topic, why=str(code))
+
+    async def closed(self) -> LinkError:
+        """Why the connection ended, once it has."""
+        return await asyncio.shield(self._lost)
+
+    async def close(self) -> None:
+        """Say goodbye, so that the broker sends no will."""
+        if self._client and not self._lost.done():
+            self._client.disconnect()
+            self._flush()
+        self._gone("closed")
+
+    # paho on our loop
+
+    def _readable(self) -> None:
+        assert self._client
+        while True:
+            rc = self._client.loop_read()
+            if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._gone(paho.error_string(rc))
+                return
+            if not (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
+                break
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what paho has queued; wait for the socket only when it is full."""
+        if self._client is None or self._sock is None:
+            return
+        if self._client.want_write():
+            rc = self._client.loop_write()
+            if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self._gone(paho.error_string(rc))
+                return
+        if self._sock is not None and self._client.want_write() != self._writing:
+            self._writing = not self._writing
+            if self._writing:
+                self._loop.add_writer(self._sock, self._flush)
+            else:
+                self._loop.remove_writer(self._sock)
+
+    def _tick(self) -> None:
+        """Keepalive: pings, and a broker that answers none is gone."""
+        assert self._client
+        rc = self._client.loop_misc()
+        if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._gone(paho.error_string(rc))
+            return
+        self._flush()
+        self._ticker = self._loop.call_later(1.0, self._tick)
+
+    def _release(self) -> Any:
+        """Take the socket off the loop while its descriptor is still ours: paho closes it before it says so."""
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            self._loop.remove_reader(sock)
+            self._loop.remove_writer(sock)
+        return sock
+
+    def _gone(self, why: str) -> None:
+        if self._ticker:
+            self._ticker.cancel()
+        sock = self._release()
+        if sock is not None:
+            sock.close()
+        if self._lost.done():
+            return
+        error = LinkError("link_lost", why=why)
+        self._lost.set_result(error)
+        pending: list[asyncio.Future[Any]] = [*self._published.values(), *self._subscribed.values(), *(w[3] for w in self._waiting)]
+        self._published.clear()
+        self._subscribed.clear()
+        self._waiting.clear()
+        for future in pending:
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # whoever waits sees it; nobody waiting is no fault
+
+    def _on_connect(self, _c: object, _u: object, _flags: object, code: ReasonCode, properties: Properties | None) -> None:
+        if self._connected.done():
+            return
+        if code.is_failure:
+            name = "broker_version" if code.value == _UNSUPPORTED_VERSION else "broker_refused"
+            self._connected.set_exception(LinkError(name, url=self._settings.url, why=str(code)))
+            return
+        allowed = getattr(properties, "ReceiveMaximum", None) if properties else None
+        self.window = min(WINDOW_MAX, allowed or 65535)
+        self._connected.set_result(None)
+
+    def _on_disconnect(self, _c: object, _u: object, _flags: object, code: ReasonCode, _properties: object) -> None:
+        self._gone(str(code))
+
+    def _on_publish(self, _c: object, _u: object, mid: int, code: ReasonCode, _properties: object) -> None:
+        done = self._published.pop(mid, None)
+        if done is not None and not done.done():
+            if code.is_failure:
+                done.set_exception(LinkError("publish_refused", why=str(code)))
+                done.exception()
+            else:
+                done.set_result(code.value)
+        while self._waiting and len(self._published) < self.window:
+            self._send(*self._waiting.popleft())
+
+    def _on_subscribe(self, _c: object, _u: object, mid: int, codes: list[ReasonCode], _properties: object) -> None:
+        future = self._subscribed.pop(mid, None)
+        if future is not None and not future.done():
+            future.set_result(codes)
