@@ -7,7 +7,7 @@ PYTHON ?= python3
 ARGS ?=
 
 bin := .venv/bin
-pip := $(bin)/python -m pip --disable-pip-version-check --quiet
+pip := $(bin)/python -m pip --disable-pip-version-check --cache-dir .cache/pip --quiet
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
