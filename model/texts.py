@@ -1,4 +1,4 @@
-"""Texts for people, from `config/messages.toml`: an entry `[a.b]` has `en` and `zh`, and for errors `hint_en` and `hint_zh`.
+"""Texts for people, from `config/messages.toml`: an entry has `en` and `zh`, for errors also `hint_en` and `hint_zh`.
 
 Nothing here raises in front of a person: a key that is missing shows as itself, a parameter that is missing as `…`.
 """
@@ -23,7 +23,10 @@ def catalogue() -> dict[str, Any]:
 
 
 def language(preferred: str | None) -> str:
-    """One of `LANGS` for a locale name (`zh_CN.UTF-8`) or an Accept-Language header; Chinese where nothing is said, else English."""
+    """One of `LANGS` for a locale name (`zh_CN.UTF-8`) or an Accept-Language header.
+
+    Chinese where nothing is said, English for other languages.
+    """
     if not preferred:
         return LANGS[0]
     for tag in preferred.split(","):

@@ -138,12 +138,12 @@ class MqttLink:
         client.on_connect_fail = lambda *_: None
         client.on_disconnect = self._on_disconnect
         client.on_socket_close = lambda *_: self._release()
-        client.on_message = lambda _c, _u, m: self._on_message(m.topic, m.payload)
+        client.on_message = lambda _c, _u, m: self._on_message(m.topic, bytes(m.payload))
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         properties = None
         if v5 and not self._clean_start:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = SESSION_EXPIRY_S
         try:
             if tls:

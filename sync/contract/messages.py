@@ -30,7 +30,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Unknown fields are ignored, so that a newer sender can add some."""
 
 
-class Rec(_Message, kw_only=True):
+class Rec(_Message, frozen=True, kw_only=True):
     """A record in a batch; `b` is the stored JSON, byte for byte."""
 
     s: Seq
@@ -41,7 +41,7 @@ class Rec(_Message, kw_only=True):
     b: Raw
 
 
-class Batch(_Message, kw_only=True):
+class Batch(_Message, frozen=True, kw_only=True):
     """Consecutive records of one stream and one boot. `prev` and `head` are the chain's hashes before the first and of the last.
 
     A batch without records only declares what was lost: `last` is then `first - 1` and `head` equals `prev`.
@@ -62,7 +62,7 @@ class Batch(_Message, kw_only=True):
     lost: list[tuple[Seq, Seq, LostReason]] = []
 
 
-class Ack(_Message, kw_only=True):
+class Ack(_Message, frozen=True, kw_only=True):
     """What the centre has committed: all up to `upto`, whose hash is `head`; lost and refused ranges count as settled."""
 
     ingest: Annotated[int, Meta(ge=1, description="epoch of the centre's database")]
@@ -72,7 +72,7 @@ class Ack(_Message, kw_only=True):
     refused: list[tuple[Seq, Seq, str]] = []
 
 
-class StreamState(_Message, kw_only=True):
+class StreamState(_Message, frozen=True, kw_only=True):
     """`head` is the hash at `last`; `upto` is the acknowledged watermark as the gateway knows it."""
 
     last: Count
@@ -81,19 +81,19 @@ class StreamState(_Message, kw_only=True):
     head: Hash
 
 
-class StoreState(_Message, kw_only=True):
+class StoreState(_Message, frozen=True, kw_only=True):
     store: Uuid
     sealed: bool = False
     streams: dict[StreamName, StreamState]
 
 
-class DeviceState(_Message, kw_only=True):
+class DeviceState(_Message, frozen=True, kw_only=True):
     id: Name
     driver: str
     health: str
 
 
-class Birth(_Message, kw_only=True):
+class Birth(_Message, frozen=True, kw_only=True):
     """Retained on `up/status` at each connection."""
 
     v: Literal[1]
@@ -108,7 +108,7 @@ class Birth(_Message, kw_only=True):
     devices: list[DeviceState]
 
 
-class Will(_Message, kw_only=True):
+class Will(_Message, frozen=True, kw_only=True):
     """Left with the broker; void unless its session is the one of the last birth."""
 
     v: Literal[1]
@@ -117,7 +117,7 @@ class Will(_Message, kw_only=True):
     orderly: bool = False
 
 
-class CentralStatus(_Message, kw_only=True):
+class CentralStatus(_Message, frozen=True, kw_only=True):
     v: Literal[1]
     state: Literal["up", "down"]
     session: Uuid
@@ -125,7 +125,7 @@ class CentralStatus(_Message, kw_only=True):
     encodings: list[Encoding]
 
 
-class Urgent(_Message, kw_only=True):
+class Urgent(_Message, frozen=True, kw_only=True):
     """An alarm that could not be made durable in time. Outside the count; merged by alarm id with the record that follows."""
 
     v: Literal[1]
@@ -138,12 +138,12 @@ class Urgent(_Message, kw_only=True):
     body: Raw
 
 
-class Issuer(_Message, kw_only=True):
+class Issuer(_Message, frozen=True, kw_only=True):
     kind: Literal["person", "service"]
     name: Name
 
 
-class Command(_Message, kw_only=True):
+class Command(_Message, frozen=True, kw_only=True):
     """`nbf` and `exp` bound the wall time in which it may run; `alarm.ack` is bound to its alarm instead and has none."""
 
     v: Literal[1]
@@ -156,7 +156,7 @@ class Command(_Message, kw_only=True):
     exp: Micros | None = None
 
 
-class SignedCommand(_Message, kw_only=True):
+class SignedCommand(_Message, frozen=True, kw_only=True):
     """`sig` is the Ed25519 signature in hex over the very bytes of `cmd`, by the key whose fingerprint is `key`."""
 
     cmd: Raw
@@ -164,7 +164,7 @@ class SignedCommand(_Message, kw_only=True):
     sig: Annotated[str, Meta(pattern="^[0-9a-f]{128}$")]
 
 
-class CommandResult(_Message, kw_only=True):
+class CommandResult(_Message, frozen=True, kw_only=True):
     v: Literal[1]
     id: Uuid
     result: Literal["accepted", "done", "failed", "expired", "refused"]

@@ -1,0 +1,1 @@
+"""Decisions: pure steps over observations, numbers from profiles under `config/rules/`."""

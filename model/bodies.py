@@ -1,0 +1,197 @@
+"""The body of each kind of record, as types: what a subscriber finds in `b`.
+
+Times are microseconds, UTC. Optional fields are left out where they say nothing.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from model.observation import Point, Quality
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    pass
+
+
+class ReadingPoll(_Body, frozen=True, kw_only=True):
+    """One poll of one device: raw values in the order of the point map whose hash is `p`; `q` only where not all are good."""
+
+    d: str
+    p: str
+    v: list[int | None]
+    q: list[Quality] | None = None
+
+
+class PointMapBody(_Body, frozen=True, kw_only=True):
+    """What the positions of a reading mean; on `audit`, before its first use. Value in `unit` = raw x `scale`."""
+
+    hash: str
+    device: str
+    profile: str
+    version: int
+    points: list[Point]
+    record: Literal["poll", "change"]
+    heartbeat_s: float
+
+
+class ScanBody(_Body, frozen=True, kw_only=True):
+    """A symbol as read. `text` where the bytes are UTF-8 (GS is U+001D), else `hex`; `aim` is the AIM symbology identifier."""
+
+    device: str
+    text: str | None = None
+    hex: str | None = None
+    aim: str | None = None
+    repeated: bool = False
+
+
+class TagSeen(_Body, frozen=True, kw_only=True):
+    """A tag came into the field; it comes again only after it was gone for the profile's time."""
+
+    device: str
+    epc: str
+    pc: str
+    antenna: int | None = None
+    rssi: int | None = None
+
+
+class TagWindowBody(_Body, frozen=True, kw_only=True):
+    """The reads of one tag in one window: `n` reads from `first` to `last`, RSSI in dBm first, peak, last."""
+
+    device: str
+    epc: str
+    pc: str
+    n: int
+    first: int
+    last: int
+    rssi: list[int | None]
+    antenna: int | None = None
+
+
+class Cause(_Body, frozen=True, kw_only=True):
+    """A copy of the observation that made a rule speak: scaled value in `unit`, None where `quality` is not good."""
+
+    device: str
+    point: str
+    value: float | None
+    unit: str
+    quality: Quality
+    t: int
+    mono: int
+
+
+class AlarmBody(_Body, frozen=True, kw_only=True):
+    """A transition of the alarm `alarm`; the kind says which. `profile` is name@version of the numbers that were used."""
+
+    alarm: str
+    rule: str
+    what: str
+    device: str
+    point: str
+    profile: str
+    cause: Cause | None = None
+    limit: float | None = None
+    by: str | None = None
+    command: str | None = None
+    n: int | None = None
+    raised: int | None = None
+    unjournalled: bool = False
+
+
+class GatewayStart(_Body, frozen=True, kw_only=True):
+    version: str
+    boot: str
+    settings: str
+    after: Literal["first", "orderly", "crash"]
+
+
+class GatewayStop(_Body, frozen=True, kw_only=True):
+    version: str
+
+
+class DeviceStateBody(_Body, frozen=True, kw_only=True):
+    device: str
+    health: str
+    error: str | None = None
+    params: dict[str, str] | None = None
+
+
+class TimeAnchor(_Body, frozen=True, kw_only=True):
+    """Locates every record of this boot: utc(r) = utc + (r.mono - mono)."""
+
+    boot: str
+    mono: int
+    utc: int
+    source: str
+    err_ms: int | None = None
+
+
+class ClockStep(_Body, frozen=True, kw_only=True):
+    """The wall clock was moved by `step` microseconds against CLOCK_BOOTTIME."""
+
+    boot: str
+    mono: int
+    step: int
+
+
+class RuleState(_Body, frozen=True, kw_only=True):
+    """The newest one of a rule gives its state back after a crash."""
+
+    rule: str
+    v: int
+    state: Any
+
+
+class CommandResultBody(_Body, frozen=True, kw_only=True):
+    id: str
+    name: str
+    issuer: str
+    result: str
+    why: str | None = None
+
+
+class StoreGap(_Body, frozen=True, kw_only=True):
+    """What was never taken: `n` observations of `device`, and why."""
+
+    device: str
+    n: int
+    why: Literal["queue_full", "store_failed"]
+    first: int
+    last: int
+
+
+class StoreDrop(_Body, frozen=True, kw_only=True):
+    """A segment was dropped whole: records `first` to `last` of `stream`, of which those over `upto` were never acknowledged."""
+
+    series: str
+    stream: str
+    first: int
+    last: int
+    upto: int
+    bytes: int
+    reason: str
+
+
+BODIES: dict[str, type[msgspec.Struct]] = {
+    "alarm.raised/1": AlarmBody,
+    "alarm.repeated/1": AlarmBody,
+    "alarm.reemit/1": AlarmBody,
+    "alarm.acked/1": AlarmBody,
+    "alarm.cleared/1": AlarmBody,
+    "alarm.ended/1": AlarmBody,
+    "scan/1": ScanBody,
+    "tag.seen/1": TagSeen,
+    "gateway.start/1": GatewayStart,
+    "gateway.stop/1": GatewayStop,
+    "point.map/1": PointMapBody,
+    "device.state/1": DeviceStateBody,
+    "time.anchor/1": TimeAnchor,
+    "clock.step/1": ClockStep,
+    "rule.state/1": RuleState,
+    "command.result/1": CommandResultBody,
+    "store.gap/1": StoreGap,
+    "store.drop/1": StoreDrop,
+    "reading.poll/1": ReadingPoll,
+    "tag.window/1": TagWindowBody,
+}
+"""kind -> type of its body; a test holds this against the table of kinds."""
