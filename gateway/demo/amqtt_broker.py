@@ -7,7 +7,7 @@ listens; ends on SIGTERM, or with exit code 1 where it cannot listen. CONFIG has
 Measured with amqtt 0.12.1 and paho 2.2, and held by tests/contract/test_broker.py where it is good: retained messages,
 wills, and a persistent session that queued 1100 QoS 1 messages in order while its client was away. Where it is weaker
 than mosquitto: it never answers an MQTT 5 CONNECT (clients must speak 3.1.1, or wait for their time-out first); it
-acknowledges a refused publish like any other; it writes nothing to disk, so that an orderly stop also loses sessions and
+acknowledges a refused publish like any other; it writes nothing to disk: an orderly stop also loses sessions and
 retained messages; it takes no user name from a client certificate; after a reconnect of a persistent session it keeps
 the retain flag of the old will (read in its source).
 """
