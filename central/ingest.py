@@ -1,0 +1,196 @@
+"""Messages of gateways in, acknowledgements out: verified, committed, and only then answered."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from central import derive, ledger
+from central.store import Lane, Store, now
+from model.errors import ContractError
+from model.record import KINDS, STREAMS, Stream
+from sync.contract.batch import verify
+from sync.contract.messages import (
+    Ack,
+    Batch,
+    Birth,
+    CommandResult,
+    Count,
+    Name,
+    Seq,
+    StreamName,
+    Urgent,
+    Uuid,
+    Will,
+    decode,
+    encode,
+    unpack,
+)
+from sync.contract.topics import Up, down_ack, parse_ack, parse_up
+
+Message = tuple[str, bytes]
+
+
+class Outcome(NamedTuple):
+    """What is to be published now that all is committed. `born` gateways are due their open commands."""
+
+    acks: dict[str, bytes]
+    born: set[str]
+    epoch: int
+
+
+class _Head(msgspec.Struct):
+    """The numbers of a batch whose records do not even parse."""
+
+    gw: Name
+    store: Uuid
+    stream: StreamName
+    first: Seq
+    last: Count
+
+
+class _State(msgspec.Struct):
+    state: str
+
+
+class Ingest:
+    """Runs in the writer's thread. An error of the database leaves it unusable: nothing uncommitted was answered."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._touched: dict[int, Lane] = {}
+        self._born: set[str] = set()
+
+    def take(self, messages: Sequence[Message]) -> Outcome:
+        """One transaction for all. Whatever the bytes are, only a failing database raises (apsw.Error)."""
+        self._touched, self._born = {}, set()
+        epoch = self._store.epoch
+        with self._store.db:
+            for topic, payload in messages:
+                self._one(topic, payload)
+            if self._store.epoch != epoch:
+                self._touched = {lane.id: lane for lane in self._store.lanes()}
+            self._store.save(self._touched.values())
+        acks = {ack_topic(lane): encode(ledger.ack(self._store, lane)) for lane in self._touched.values()}
+        return Outcome(acks, self._born, self._store.epoch)
+
+    def _one(self, topic: str, payload: bytes) -> None:
+        gw = "?"
+        try:
+            parts = topic.split("/")
+            if parts[3:5] == ["down", "ack"]:
+                self._own_ack(parts[2], topic, payload)
+                return
+            up = parse_up(topic)
+            gw = up.gw
+            if up.what in STREAMS:
+                self._batch(up, topic, payload)
+            elif up.what == "status":
+                self._status(gw, payload)
+            elif up.what == "urgent":
+                derive.from_urgent(self._store, gw, decode(payload, Urgent))
+            elif up.what == "cmdres":
+                self._result(gw, decode(payload, CommandResult))
+            else:
+                raise ContractError("topic_unknown", topic=topic)
+        except ContractError as err:
+            self._store.problem(gw, err.code, refused=True)
+            self._store.quarantine(gw, topic, payload, err, same=payload)
+
+    # batches
+
+    def _batch(self, up: Up, topic: str, payload: bytes) -> None:
+        try:
+            batch = decode(payload, Batch)
+        except ContractError as err:
+            head = _head(payload)
+            if head is None or Up(head.gw, head.stream) != up:
+                raise
+            lane = self._lane(up.gw, head.store, head.stream)
+            self._refuse(lane, topic, payload, err, head.first, head.last, same=payload)
+            return
+        if Up(batch.gw, batch.stream) != up:
+            raise ContractError("batch_foreign", gw=batch.gw, stream=batch.stream)
+        lane = self._lane(up.gw, batch.store, batch.stream)
+        try:
+            fresh = ledger.take(self._store, lane, batch, verify(batch))
+        except ContractError as err:
+            same = encode(msgspec.structs.replace(batch, sent=0))
+            self._refuse(lane, topic, payload, err, batch.first, batch.last, same=same)
+            if up.what == "alarm":
+                derive.from_quarantine(self._store, up.gw, [(r.k, bytes(r.b), r.t) for r in batch.recs])
+            return
+        for kind in {r.kind for r in fresh}:
+            if KINDS.get(kind) != up.what:
+                count = sum(r.kind == kind for r in fresh)
+                self._store.problem(up.gw, "kind_unknown", refused=False, count=count)
+        if up.what in ("alarm", "event"):
+            derive.from_records(self._store, lane, fresh)
+
+    def _refuse(
+        self, lane: Lane, topic: str, payload: bytes, error: ContractError, first: int, last: int, *, same: bytes
+    ) -> None:
+        """Into quarantine. A conflict is not settled: the gateway sees it by the acknowledgement's head, and forks."""
+        settled = error.code != "batch_conflict" and ledger.refuse(self._store, lane, first, last, error.code)
+        self._store.problem(lane.gw, error.code, refused=True)
+        self._store.quarantine(lane.gw, topic, payload, error, same=same, lane=lane, settled=settled)
+
+    def _lane(self, gw: str, store: str, stream: str) -> Lane:
+        """The lane, whose acknowledgement is published when all is committed."""
+        lane = self._store.lane(gw, store, stream)
+        self._touched[lane.id] = lane
+        return lane
+
+    # the rest
+
+    def _status(self, gw: str, payload: bytes) -> None:
+        """A birth, or a will: void unless it is of the session that is known."""
+        known = self._store.db.execute("SELECT session FROM gateway WHERE gw = ?", (gw,)).get
+        if decode(payload, _State).state == "down":
+            will = decode(payload, Will)
+            if will.session == known:
+                self._store.db.execute("UPDATE gateway SET online = 0, since = ? WHERE gw = ?", (now(), gw))
+            return
+        birth = decode(payload, Birth)
+        self._store.db.execute(
+            "INSERT OR REPLACE INTO gateway VALUES (?, ?, 1, ?, ?)", (gw, birth.session, now(), unpack(payload))
+        )
+        self._born.add(gw)
+        ahead = False
+        for state in birth.stores:
+            for stream, mark in state.streams.items():
+                ahead |= mark.upto > self._lane(gw, state.store, stream).upto
+        # the same birth is heard again at each connection; once it has raised the epoch it says nothing new
+        if ahead and birth.session != known:
+            self._store.raise_epoch(self._store.epoch)
+
+    def _own_ack(self, gw: str, topic: str, payload: bytes) -> None:
+        """One that we published, perhaps in a life that this database does not remember."""
+        place = parse_ack(gw, topic)
+        said = decode(payload, Ack)
+        lane = self._store.lane(gw, place.store, place.stream)
+        if said.ingest < self._store.epoch:
+            self._touched[lane.id] = lane
+        elif said.ingest > self._store.epoch or said.upto > lane.upto:
+            self._store.raise_epoch(said.ingest)
+
+    def _result(self, gw: str, result: CommandResult) -> None:
+        self._store.db.execute(
+            "UPDATE command SET result = ?, why = ?, result_at = ? "
+            "WHERE id = ? AND gw = ? AND (result IS NULL OR result = 'accepted')",
+            (result.result, result.why, now(), result.id, gw),
+        )
+        if not self._store.db.changes():
+            self._store.problem(gw, "result_unexpected", refused=False)
+
+
+def ack_topic(lane: Lane) -> str:
+    return down_ack(lane.gw, lane.store, Stream(lane.stream))
+
+
+def _head(payload: bytes) -> _Head | None:
+    """The numbers in front of the records, where at least these can be read."""
+    try:
+        return decode(unpack(payload).partition(b',"recs":')[0] + b"}", _Head)
+    except ContractError:
+        return None

@@ -1,0 +1,242 @@
+"""The centre's database: `Store` ingests, in one thread at a time; all others open a connection of their own."""
+
+import hashlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from central.ranges import Range, joined, without
+from model.errors import ContractError
+from model.record import Record, genesis
+
+SEQ_BITS = 40
+QUARANTINE_KEPT = 1000
+"""Per gateway, of what was not settled by being refused: whoever sends rubbish cannot fill the disk."""
+
+_BUSY_MS = 10_000
+_SCHEMA = Path(__file__).with_name("schema.sql")
+_VERSION = 1
+
+
+def now() -> int:
+    """Microseconds, UTC."""
+    return time.time_ns() // 1000
+
+
+def database(data: Path) -> Path:
+    return data / "central.db"
+
+
+def connect(data: Path, *, write: bool = False) -> apsw.Connection:
+    """A connection beside the ingesting one, which alone checkpoints. Raises apsw.CantOpenError without a database."""
+    flags = apsw.SQLITE_OPEN_READWRITE if write else apsw.SQLITE_OPEN_READONLY
+    db = apsw.Connection(str(database(data)), flags=flags)
+    db.set_busy_timeout(_BUSY_MS)
+    db.transaction_mode = "IMMEDIATE" if write else "DEFERRED"
+    db.pragma("wal_autocheckpoint", 0)
+    db.pragma("synchronous", "FULL")
+    return db
+
+
+@dataclass(slots=True)
+class Lane:
+    """One stream of one store of one gateway, as it stands in the open transaction.
+
+    `above` is what is settled above the first hole.
+    """
+
+    id: int
+    gw: str
+    store: str
+    stream: str
+    upto: int = 0
+    head: bytes | None = None
+    rows: int = 0
+    duplicates: int = 0
+    above: list[Range] = field(default_factory=list)
+    refused: list[tuple[int, int, str]] = field(default_factory=list)
+
+    @property
+    def top(self) -> int:
+        """The highest number that is settled."""
+        return self.above[-1][1] if self.above else self.upto
+
+    @property
+    def missing(self) -> list[Range]:
+        return without((self.upto + 1, self.top), self.above)
+
+    def place(self, seq: int) -> int:
+        return self.id << SEQ_BITS | seq
+
+
+class Store:
+    """Opens the database, or makes it."""
+
+    def __init__(self, data: Path) -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        self.db = apsw.Connection(str(database(data)))
+        self.db.set_busy_timeout(_BUSY_MS)
+        self.db.transaction_mode = "IMMEDIATE"
+        self.db.pragma("journal_mode", "WAL")
+        self.db.pragma("synchronous", "FULL")
+        if self.db.pragma("user_version") == 0:
+            with self.db:
+                self.db.execute(_SCHEMA.read_text(encoding="utf-8"))
+                self.db.pragma("user_version", _VERSION)
+        self.epoch: int = self.db.execute("SELECT epoch FROM centre").get
+        self._lanes: dict[tuple[str, str, str], Lane] = {}
+        self._words: dict[str, int] = {}
+
+    def close(self) -> None:
+        self.db.close()
+
+    def raise_epoch(self, seen: int) -> None:
+        """To one more than any epoch that was ever acknowledged."""
+        self.epoch = max(self.epoch, seen) + 1
+        self.db.execute("UPDATE centre SET epoch = ?", (self.epoch,))
+
+    # lanes
+
+    def lane(self, gw: str, store: str, stream: str) -> Lane:
+        """The lane of that key; a new one begins at zero."""
+        key = (gw, store, stream)
+        if key not in self._lanes:
+            self.db.execute("INSERT OR IGNORE INTO lane (gw, store, stream) VALUES (?, ?, ?)", key)
+            self._lanes[key] = self._load(key)
+        return self._lanes[key]
+
+    def lanes(self) -> list[Lane]:
+        return [self.lane(*key) for key in self._rows("SELECT gw, store, stream FROM lane")]
+
+    def _rows(self, sql: str, *args: object) -> list[Any]:
+        return self.db.execute(sql, args).fetchall()
+
+    def _load(self, key: tuple[str, str, str]) -> Lane:
+        (row,) = self._rows(
+            "SELECT id, gw, store, stream, upto, head, rows, duplicates FROM lane "
+            "WHERE (gw, store, stream) = (?, ?, ?)",
+            *key,
+        )
+        lane = Lane(*row)
+        # consecutive rows have the same difference between seq and row number
+        stored = self._rows(
+            "SELECT min(seq), max(seq) FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS run FROM "
+            "(SELECT place - ?1 AS seq FROM record WHERE place > ?1 + ?2 AND place < ?3)) GROUP BY run",
+            lane.place(0), lane.upto, lane.id + 1 << SEQ_BITS,
+        )  # fmt: skip
+        unstored = self._rows("SELECT first, last FROM settled WHERE lane = ? AND last > ?", lane.id, lane.upto)
+        lane.above = joined([*stored, *unstored])
+        self._load_refused(lane)
+        return lane
+
+    def _load_refused(self, lane: Lane) -> None:
+        lane.refused = self._rows(
+            "SELECT first, last, why FROM settled WHERE lane = ? AND how = 'refused' ORDER BY first", lane.id
+        )
+
+    def save(self, lanes: Iterable[Lane]) -> None:
+        self.db.executemany(
+            "UPDATE lane SET upto = ?, head = ?, rows = ?, duplicates = ? WHERE id = ?",
+            ((lane.upto, lane.head, lane.rows, lane.duplicates, lane.id) for lane in lanes),
+        )
+
+    # records
+
+    def insert(self, lane: Lane, records: list[Record]) -> None:
+        rows = []
+        for r in records:
+            at = r.at
+            rows.append(
+                (lane.place(r.seq), self._word(at.boot), at.t, at.tq.source, at.tq.err_ms, at.mono, self._word(r.kind),
+                 r.body, r.hash)
+            )  # fmt: skip
+        self.db.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        lane.rows += len(rows)
+
+    def _word(self, text: str) -> int:
+        if text not in self._words:
+            self.db.execute("INSERT OR IGNORE INTO word (text) VALUES (?)", (text,))
+            self._words[text] = self.db.execute("SELECT id FROM word WHERE text = ?", (text,)).get
+        return self._words[text]
+
+    def hashes(self, lane: Lane, first: int, last: int) -> dict[int, bytes]:
+        """seq -> hash of the rows in that range."""
+        rows = self.db.execute(
+            "SELECT place, hash FROM record WHERE place BETWEEN ? AND ?", (lane.place(first), lane.place(last))
+        )
+        return {place - lane.place(0): hash_ for place, hash_ in rows}
+
+    def hash_at(self, lane: Lane, seq: int) -> bytes | None:
+        """The hash at `seq`: of its row, else as the batch after it stated it, else None."""
+        if seq == 0:
+            return genesis(lane.store)
+        hash_: bytes | None = self.db.execute("SELECT hash FROM record WHERE place = ?", (lane.place(seq),)).get
+        return hash_ or self.seam(lane, seq + 1)
+
+    def seam(self, lane: Lane, seq: int) -> bytes | None:
+        prev: bytes | None = self.db.execute("SELECT prev FROM seam WHERE lane = ? AND seq = ?", (lane.id, seq)).get
+        return prev
+
+    def set_seam(self, lane: Lane, seq: int, prev: bytes) -> None:
+        self.db.execute("INSERT OR IGNORE INTO seam VALUES (?, ?, ?)", (lane.id, seq, prev))
+
+    def drop_seams(self, lane: Lane, first: int, last: int) -> None:
+        self.db.execute("DELETE FROM seam WHERE lane = ? AND seq BETWEEN ? AND ?", (lane.id, first, last))
+
+    # ranges without rows
+
+    def settle(self, lane: Lane, parts: list[Range], how: str, why: str) -> None:
+        """Note ranges of which nothing was settled before."""
+        for a, b in parts:
+            self.db.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?)", (lane.id, a, b, how, why))
+        if parts and how == "refused":
+            self._load_refused(lane)
+
+    def unsettle(self, lane: Lane, first: int, last: int) -> None:
+        """These have come after all: what was given up of them is no longer."""
+        gone = self._rows(
+            "DELETE FROM settled WHERE lane = ? AND first <= ? AND last >= ? RETURNING first, last, how, why",
+            lane.id, last, first,
+        )  # fmt: skip
+        for a, b, how, why in gone:
+            self.settle(lane, without((a, b), [(first, last)]), how, why)
+        if gone:
+            self._load_refused(lane)
+
+    # what went wrong
+
+    def problem(self, gw: str, what: str, *, refused: bool, count: int = 1) -> None:
+        self.db.execute(
+            "INSERT INTO problem VALUES (?1, ?2, ?3, ?4, ?5) "
+            "ON CONFLICT DO UPDATE SET count = count + ?4, last_at = ?5, refused = ?3",
+            (gw, what, refused, count, now()),
+        )
+
+    def quarantine(
+        self, gw: str, topic: str, payload: bytes, error: ContractError, *, same: bytes, lane: Lane | None = None,
+        settled: bool = False,
+    ) -> bool:  # fmt: skip
+        """Keep what came. False when a message that is the same in `same` is kept already."""
+        digest = hashlib.sha256(topic.encode() + b"\0" + same).digest()
+        at = now()
+        self.db.execute(
+            "UPDATE quarantine SET times = times + 1, last_at = ?, settled = max(settled, ?) WHERE digest = ?",
+            (at, settled, digest),
+        )
+        if self.db.changes():
+            return False
+        self.db.execute(
+            "INSERT INTO quarantine (digest, gw, topic, lane, reason, first_at, last_at, settled, payload) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (digest, gw, topic, lane and lane.id, str(error), at, at, settled, payload),
+        )
+        self.db.execute(
+            "DELETE FROM quarantine WHERE NOT settled AND gw = ?1 AND id NOT IN "
+            "(SELECT id FROM quarantine WHERE NOT settled AND gw = ?1 ORDER BY id DESC LIMIT ?2)",
+            (gw, QUARANTINE_KEPT),
+        )
+        return True
