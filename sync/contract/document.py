@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, cast
 import msgspec
 
 from model.bodies import BODIES
-from model.record import Stream
+from model.record import KINDS, Stream
 from sync.contract import topics
 from sync.contract.messages import (
     MESSAGE_MAX_BYTES,
@@ -87,9 +87,9 @@ def schemas(prefix: str) -> dict[str, Schema]:
         found[name]["allOf"] = [
             {
                 "if": {"properties": {kind: {"const": known}}},
-                "then": {"properties": {body: {"$ref": prefix + BODIES[known].__name__}}},
+                "then": {"properties": {body: {"$ref": prefix + of.__name__}}},
             }
-            for known in BODIES
+            for known, of in BODIES.items()
         ]
     return dict(sorted(found.items()))
 
@@ -105,8 +105,8 @@ def _draft7(node: object) -> object:
         if "items" in made:
             made["additionalItems"] = made.pop("items")
         made["items"] = made.pop("prefixItems")
-    if isinstance(made.get("description"), str):
-        made["description"] = inspect.cleandoc(made["description"])
+    if isinstance(description := made.get("description"), str):
+        made["description"] = inspect.cleandoc(description)
     return made
 
 
@@ -116,8 +116,8 @@ def asyncapi() -> Schema:
         "info": {
             "title": "doorpost gateway",
             "version": "1",
-            "description": "What a doorpost gateway sends and receives over MQTT. Payloads are JSON; where birth and centre "
-            f"both offer `zstd` they may be zstd frames of it. At most {MESSAGE_MAX_BYTES} bytes, packed or not.",
+            "description": "What a doorpost gateway sends and receives over MQTT. Payloads are JSON; where birth and "
+            f"centre both offer `zstd` they may be zstd frames of it. At most {MESSAGE_MAX_BYTES} bytes, packed or not.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
@@ -160,7 +160,12 @@ def documents() -> Iterator[tuple[str, Schema]]:
     for message in MESSAGES:
         yield f"schemas/{message.__name__}.json", _alone(message.__name__, everything)
     for kind, body in BODIES.items():
-        yield f"schemas/bodies/{kind.replace('/', '.')}.json", _alone(body.__name__, everything)
+        yield _body_path(kind), _alone(body.__name__, everything)
+    yield "kinds.json", {k: {"stream": stream.value, "body": _body_path(k)} for k, stream in KINDS.items()}
+
+
+def _body_path(kind: str) -> str:
+    return f"schemas/bodies/{kind.replace('/', '.')}.json"
 
 
 def _alone(name: str, everything: dict[str, Schema]) -> Schema:
