@@ -8,7 +8,7 @@ from typing import Any
 
 import zstandard
 from jsonschema import Draft7Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
 CONTRACT = Path(__file__).parents[2] / "docs/contract"
@@ -48,7 +48,6 @@ def _pattern(channel: dict[str, Any]) -> re.Pattern[str]:
 
 @cache
 def _validator(message: str) -> Draft7Validator:
-    resource: Resource[Any] = Resource(contents=_document(), specification=DRAFT7)
-    registry: Registry[Any] = Registry().with_resource("urn:asyncapi", resource)
+    registry: Registry[Any] = Registry().with_resource("urn:asyncapi", DRAFT7.create_resource(_document()))
     payload = _document()["components"]["messages"][message]["payload"]["$ref"]
     return Draft7Validator({"$ref": f"urn:asyncapi{payload}"}, registry=registry)
