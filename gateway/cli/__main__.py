@@ -1,0 +1,5 @@
+"""`python -m gateway.cli` is `doorpost`."""
+
+from gateway.cli import main
+
+main()

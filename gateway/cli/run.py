@@ -1,0 +1,29 @@
+"""`doorpost run`: the daemon."""
+
+from pathlib import Path
+
+import click
+
+from gateway.cli.leaf import data_option, leaf
+from gateway.cli.show import Show
+from model.texts import text
+
+
+def add(root: click.Group, lang: str) -> None:
+    config = click.Option(
+        ["--config"],
+        required=True,
+        type=click.Path(dir_okay=False, path_type=Path),
+        help=text("cli.option.config", lang),
+    )
+
+    @leaf(root, "run", lang, config, data_option(lang))
+    def run(show: Show, *, config: Path, data: Path) -> int:
+        from gateway.settings.load import load
+
+        settings = load(config)
+        for warning in settings.warnings:
+            show.note("\n".join(warning.told(lang)))
+        from gateway.app import run as run_daemon
+
+        return run_daemon(settings, data)

@@ -1,0 +1,63 @@
+"""`doorpost store`: what the running daemon has kept, and how far the centre has it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.client import ask
+from gateway.cli.leaf import Exit, branch, data_option, leaf
+from gateway.cli.show import Show, local_time
+from model.record import STREAMS
+from model.texts import text
+
+_COUNTS = ("captured", "acknowledged", "waiting", "lost", "refused")
+
+
+def add(root: click.Group, lang: str) -> None:
+    group = branch(root, "store", lang)
+
+    @leaf(group, "status", lang, data_option(lang))
+    def status(show: Show, *, data: Path) -> int:
+        (snapshot,) = ask(data, "snapshot")
+        if show.as_json:
+            show.document({key: snapshot[key] for key in ("gateway", "now", "store_ok", "streams", "link")})
+        else:
+            show.table(
+                ("page.column.stream", *(f"page.column.{count}" for count in _COUNTS), "cli.column.store"),
+                [[one["stream"], *(str(one[c]) for c in _COUNTS), one["store"]] for one in snapshot["streams"]],
+            )
+            link = snapshot["link"]
+            show.line(show.words(f"page.link.{link['state']}", broker=link["broker"]))
+            show.line(show.words(f"page.central.{link['central']}"))
+            if not snapshot["store_ok"]:
+                show.line(show.words("page.summary.store"))
+        return Exit.OK if snapshot["store_ok"] else Exit.PROBLEM
+
+    stream = click.Argument(["stream"], required=False, type=click.Choice([str(one) for one in STREAMS]))
+    count = click.Option(
+        ["-n", "--count"],
+        type=click.IntRange(0, 10_000),
+        default=20,
+        show_default=True,
+        help=text("cli.option.count", lang),
+    )
+    follow = click.Option(["-f", "--follow"], is_flag=True, help=text("cli.option.follow", lang))
+
+    @leaf(group, "tail", lang, stream, count, follow, data_option(lang))
+    def tail(show: Show, *, stream: str | None, count: int, follow: bool, data: Path) -> int:
+        try:
+            for record in ask(data, "tail", stream=stream, count=count, follow=follow):
+                if show.as_json:
+                    show.document(record)
+                else:
+                    show.line(_told(record))
+        except KeyboardInterrupt:
+            pass
+        return Exit.OK
+
+
+def _told(record: dict[str, Any]) -> str:
+    body = json.dumps(record["body"], ensure_ascii=False)
+    return f"{local_time(record['t'])}  {record['stream']}/{record['seq']}  {record['kind']}  {body}"

@@ -1,0 +1,145 @@
+"""The daemon's Unix socket: what command line tools ask and what they are answered.
+
+A connection carries one request, a JSON line `{"op": ...}`. The answer is any number of lines `{"data": ...}` and then
+`{"end": true}` or `{"error": {"code", "params"}}`. A client that closes its side ends the answer.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from gateway.datadir import socket_address
+from gateway.status import Backend, Problem
+from model.errors import ContractError, DoorpostError
+from sync.contract.messages import StreamName
+
+PATIENCE_S = 10.0
+"""How long a client may take to ask, or to read a line, before it is dropped."""
+
+
+class _Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op"):
+    pass
+
+
+class AskSnapshot(_Request, frozen=True, tag="snapshot"):
+    pass
+
+
+class AskSeries(_Request, frozen=True, tag="series"):
+    device: str
+    point: str
+
+
+class AskWatch(_Request, frozen=True, tag="watch"):
+    device: str
+
+
+class AskTail(_Request, frozen=True, tag="tail"):
+    stream: StreamName | None = None
+    count: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 20
+    follow: bool = False
+
+
+_decoder = msgspec.json.Decoder(AskSnapshot | AskSeries | AskWatch | AskTail)
+
+
+class ControlServer:
+    """Serves `backend` to the user who runs the daemon, and to root. The caller holds `datadir.claimed(data)`."""
+
+    def __init__(self, backend: Backend, data: Path) -> None:
+        self._backend = backend
+        self._data = data
+        self._clients: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Serve until cancelled; leaves no socket behind, and replaces one that a dead daemon has left."""
+        with socket_address(self._data) as address:
+            server = await asyncio.start_unix_server(self._connected, sock=_listening(address))
+            try:
+                await server.serve_forever()
+            finally:
+                for client in self._clients:
+                    client.cancel()
+                await asyncio.gather(*self._clients, return_exceptions=True)
+                _remove(address)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        client = asyncio.create_task(self._serve(reader, writer), name="control-client")
+        self._clients.add(client)
+        client.add_done_callback(self._clients.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                line = await reader.readline()
+            answering = asyncio.create_task(self._answer(line, writer))
+            leaving = asyncio.create_task(reader.read(1))
+            try:
+                await asyncio.wait((answering, leaving), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                leaving.cancel()
+                if answering.cancel():
+                    await asyncio.wait((answering,))
+            if not answering.cancelled():
+                answering.result()
+        except (OSError, ValueError):
+            pass  # gone, too slow, or a line without an end: nobody is left to be told
+        finally:
+            writer.close()
+
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        try:
+            async for item in self._items(line):
+                await _send(writer, {"data": item})
+        except DoorpostError as err:
+            params = {name: str(value) for name, value in err.params.items()}
+            await _send(writer, {"error": Problem(err.code, params)})
+        else:
+            await _send(writer, {"end": True})
+
+    async def _items(self, line: bytes) -> AsyncIterator[Any]:
+        try:
+            request = _decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
+            raise ContractError("request_malformed", why=str(err)) from err
+        match request:
+            case AskSnapshot():
+                yield self._backend.snapshot()
+            case AskSeries(device, point):
+                try:
+                    yield self._backend.series(device, point)
+                except KeyError as err:
+                    raise ContractError("series_unknown", device=device, point=point) from err
+            case AskWatch(device):
+                try:
+                    async for observation in self._backend.watch(device):
+                        yield observation
+                except KeyError as err:
+                    raise ContractError("device_unknown", device=device) from err
+            case AskTail(stream, count, follow):
+                async for record in self._backend.tail(stream, count, follow):
+                    yield record
+
+
+async def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
+    writer.write(msgspec.json.encode(message) + b"\n")
+    async with asyncio.timeout(PATIENCE_S):
+        await writer.drain()
+
+
+def _listening(address: str) -> socket.socket:
+    """A socket of ours alone, in the place of one that a dead daemon has left."""
+    _remove(address)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    os.fchmod(listening.fileno(), 0o600)  # before the name is there, so that it is never open to others
+    listening.bind(address)
+    return listening
+
+
+def _remove(address: str) -> None:
+    Path(address).unlink(missing_ok=True)

@@ -1,0 +1,180 @@
+"""Whether the parts of a settings file fit together, and whether the files it names are there."""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from drivers.common.config import BusConfig, DeviceConfig
+from gateway.rules.base import RuleConfig
+from gateway.rules.registry import RULES
+from gateway.settings.explain import closest
+from gateway.settings.locate import KeyPath
+from gateway.settings.report import Report
+from gateway.settings.schema import Configured, Output, Sync
+from model.errors import DoorpostError, SettingsError
+from sync.contract.signing import public_key
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The parts that are right by themselves, by their place in the file."""
+
+    sync: Sync | None
+    buses: dict[int, Configured[BusConfig]]
+    devices: dict[int, Configured[DeviceConfig]]
+    rules: dict[int, RuleConfig]
+    outputs: dict[int, Output]
+
+
+def check(report: Report, loaded: Loaded) -> None:
+    """Tell the report of everything that does not fit."""
+    buses = {i: bus.config for i, bus in loaded.buses.items()}
+    devices = {i: device.config for i, device in loaded.devices.items()}
+    for table, parts in (("bus", buses), ("device", devices), ("rule", loaded.rules), ("output", loaded.outputs)):
+        _unique_ids(report, table, parts)
+    _one_owner_per_port(report, buses, devices)
+    _buses(report, loaded)
+    _rule_profiles(report, loaded.rules)
+    _rule_points(report, loaded)
+    _outputs(report, loaded)
+    if loaded.sync:
+        _sync(report, loaded.sync)
+
+
+def _unique_ids(report: Report, table: str, parts: Mapping[int, Any]) -> None:
+    first: dict[str, int] = {}
+    for index, part in parts.items():
+        if part.id in first:
+            line = report.line((table, first[part.id], "id"))
+            report.problem((table, index, "id"), SettingsError("id_twice", id=part.id, line=line))
+        first.setdefault(part.id, index)
+
+
+def _one_owner_per_port(report: Report, buses: Mapping[int, BusConfig], devices: Mapping[int, DeviceConfig]) -> None:
+    """A port by its stable name and by its number is the same port."""
+    owners: dict[str, str] = {}
+    enabled = {i: device for i, device in devices.items() if device.enabled}
+    for table, parts in (("bus", buses), ("device", enabled)):
+        for index, part in parts.items():
+            port = getattr(part, "port", None)
+            if not isinstance(port, str):
+                continue
+            real = os.path.realpath(port) if port.startswith("/") else port
+            if real in owners:
+                report.problem((table, index, "port"), SettingsError("port_shared", port=port, owner=owners[real]))
+            owners.setdefault(real, f"{table} {part.id}")
+
+
+def _buses(report: Report, loaded: Loaded) -> None:
+    known = report.ids("bus")
+    slaves: dict[tuple[str, int], str] = {}
+    for index, device in loaded.devices.items():
+        bus, slave = getattr(device.config, "bus", None), getattr(device.config, "slave", None)
+        if bus is None:
+            continue
+        if bus not in known:
+            report.problem(("device", index, "bus"), SettingsError("bus_unknown", bus=bus), closest(bus, known))
+        elif slave is not None:
+            owner = slaves.setdefault((bus, slave), device.config.id)
+            if owner != device.config.id:
+                error = SettingsError("slave_twice", slave=slave, bus=bus, owner=owner)
+                report.problem(("device", index, "slave"), error)
+
+
+def _rule_profiles(report: Report, rules: Mapping[int, RuleConfig]) -> None:
+    for index, rule in rules.items():
+        try:
+            RULES[rule.rule].profiles.load(rule.profile)
+        except SettingsError as err:
+            report.problem(("rule", index, "profile"), err, _similar_profile(err))
+        except ValidationError:
+            error = SettingsError("rule_profile_unfit", profile=rule.profile, rule=rule.rule)
+            report.problem(("rule", index, "profile"), error)
+
+
+def _similar_profile(err: DoorpostError) -> str | None:
+    return closest(str(err.params.get("profile")), str(err.params.get("known", "")).split(", "))
+
+
+def _rule_points(report: Report, loaded: Loaded) -> None:
+    known = report.ids("device")
+    points = {device.config.id: _points(report, index, device) for index, device in loaded.devices.items()}
+    for index, rule in loaded.rules.items():
+        for reference in rule.points():
+            device, _, point = reference.partition(".")
+            path = ("rule", index, _key_with(rule, reference, device))
+            names = points.get(device)
+            if device not in known:
+                report.problem(path, SettingsError("device_unknown", device=device), closest(device, known))
+            elif names is not None and point not in names:
+                error = SettingsError("point_unknown", device=device, point=point, known=", ".join(names))
+                report.problem(path, error, closest(point, names))
+
+
+def _points(report: Report, index: int, device: Configured[DeviceConfig]) -> list[str] | None:
+    """The names of a device's points, none for a scanner; None where its driver cannot say because of a problem."""
+    if not hasattr(device.factory, "point_map"):
+        return []
+    try:
+        return [point.name for point in device.factory.point_map(device.config).points]
+    except DoorpostError as err:
+        report.problem(("device", index, "profile"), err, _similar_profile(err))
+        return None
+
+
+def _key_with(rule: RuleConfig, *values: str) -> str:
+    """The key of a rule that holds one of `values`."""
+    return next((key for key, value in rule if value in values), "id")
+
+
+def _outputs(report: Report, loaded: Loaded) -> None:
+    known = report.ids("device")
+    devices = {device.config.id: device for device in loaded.devices.values()}
+    owners: dict[tuple[str, str], str] = {}
+    for index, output in loaded.outputs.items():
+        device = devices.get(output.device)
+        if output.device not in known:
+            error = SettingsError("device_unknown", device=output.device)
+            report.problem(("output", index, "device"), error, closest(output.device, known))
+        elif device and not hasattr(device.factory, "switch"):
+            report.problem(("output", index, "device"), SettingsError("device_has_no_outputs", device=output.device))
+        owner = owners.setdefault((output.device, output.output), output.id)
+        if owner != output.id:
+            error = SettingsError("output_twice", output=output.output, owner=owner)
+            report.problem(("output", index, "output"), error)
+
+
+def _sync(report: Report, sync: Sync) -> None:
+    for key in ("ca", "cert", "key", "password_file"):
+        path = getattr(sync, key)
+        if path:
+            _readable(report, ("sync", key), path, secret=key in ("key", "password_file"))
+    if (sync.cert is None) != (sync.key is None):
+        report.problem(("sync", "cert" if sync.cert else "key"), SettingsError("cert_without_key"))
+    for i, path in enumerate(sync.central_keys):
+        try:
+            public_key(path)
+        except SettingsError as err:
+            report.problem(("sync", "central_keys", i), err)
+    url = urlsplit(sync.broker)
+    if url.scheme == "mqtt" and sync.password_file and url.hostname not in _LOOPBACK:
+        report.warning(("sync", "broker"), SettingsError("password_in_clear", broker=sync.broker))
+
+
+def _readable(report: Report, where: KeyPath, path: Path, *, secret: bool) -> None:
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+    except OSError as err:
+        report.problem(where, SettingsError("file_unreadable", path=path, why=err.strerror))
+        return
+    if secret and mode & stat.S_IROTH:
+        report.warning(where, SettingsError("secret_world_readable", path=path))

@@ -1,0 +1,144 @@
+"""Read a settings file whole: TOML, then the gateway's own tables, then each driver's, then how they fit together."""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Collection, Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from drivers.common.config import Id
+from gateway.rules.base import RuleConfig
+from gateway.rules.registry import RULES
+from gateway.settings.checks import Loaded, check
+from gateway.settings.explain import closest
+from gateway.settings.problem import Problem, SettingsInvalid
+from gateway.settings.report import Report
+from gateway.settings.schema import Configured, Envelope, Gateway, Output, Settings, Sync, Web
+from model.errors import SettingsError
+
+M = TypeVar("M", bound=BaseModel)
+
+_TOML_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+class _Named(BaseModel):
+    """What every device, bus and rule has, whatever else it is."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: Id
+
+
+def load(path: Path) -> Settings:
+    """The settings with their warnings. Raises SettingsInvalid with all problems at once."""
+    try:
+        raw = path.read_bytes()
+    except OSError as err:
+        raise _unusable(path, None, "", SettingsError("settings_unreadable", why=err.strerror)) from err
+    text, data = _parsed(path, raw)
+    report = Report(path, text, data)
+    report.checked((), Envelope, data)
+    gateway = _part(report, data, "gateway", Gateway)
+    web = _part(report, data, "web", Web)
+    loaded = Loaded(
+        sync=_part(report, data, "sync", Sync),
+        buses=dict(_configured(report, data, "bus", "doorpost.buses")),
+        devices=dict(_configured(report, data, "device", "doorpost.drivers")),
+        rules=dict(_rules(report, data)),
+        outputs=dict(_outputs(report, data)),
+    )
+    check(report, loaded)
+    if report.problems or gateway is None:
+        raise SettingsInvalid(path, sorted(report.problems, key=lambda problem: problem.line or 0))
+    return Settings(
+        path=path,
+        sha256=hashlib.sha256(raw).hexdigest(),
+        warnings=tuple(report.warnings),
+        gateway=gateway,
+        sync=loaded.sync,
+        web=web or Web(),
+        buses=tuple(loaded.buses.values()),
+        devices=tuple(loaded.devices.values()),
+        rules=tuple(loaded.rules.values()),
+        outputs=tuple(loaded.outputs.values()),
+    )
+
+
+def _parsed(path: Path, raw: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        text = raw.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as err:
+        line = raw.count(b"\n", 0, err.start) + 1
+        raise _unusable(path, line, "", SettingsError("settings_not_utf8")) from err
+    try:
+        return text, tomllib.loads(text)
+    except tomllib.TOMLDecodeError as err:
+        found = _TOML_LINE.search(str(err))
+        rows = text.rstrip("\n").split("\n")
+        line = int(found[1]) if found and found[1] else len(rows)
+        error = SettingsError("settings_not_toml", why=_TOML_LINE.sub("", str(err)))
+        raise _unusable(path, line, rows[line - 1].strip(), error) from err
+
+
+def _unusable(path: Path, line: int | None, source: str, error: SettingsError) -> SettingsInvalid:
+    return SettingsInvalid(path, [Problem(path, line, "", source, error)])
+
+
+def _part(report: Report, data: dict[str, Any], table: str, model: type[M]) -> M | None:
+    raw = data.get(table)
+    return report.checked((table,), model, raw) if isinstance(raw, dict) else None
+
+
+def _tables(data: dict[str, Any], table: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The tables of an array; that something else stands there was told with the envelope."""
+    found = data.get(table, [])
+    yield from ((i, raw) for i, raw in enumerate(found if isinstance(found, list) else []) if isinstance(raw, dict))
+
+
+def _selected(
+    report: Report, data: dict[str, Any], table: str, selector: str, known: Collection[str]
+) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    """Each table whose `selector` is one of `known`; the others are told."""
+    for index, raw in _tables(data, table):
+        name = raw.get(selector)
+        if isinstance(name, str) and name in known:
+            yield index, name, raw
+            continue
+        report.checked((table, index), _Named, raw)
+        if name is None:
+            report.problem((table, index), SettingsError("setting_missing", key=selector))
+        else:
+            error = SettingsError("setting_not_one_of", value=name, allowed=", ".join(sorted(known)))
+            report.problem((table, index, selector), error, closest(str(name), known))
+
+
+def _configured(report: Report, data: dict[str, Any], table: str, group: str) -> Iterator[tuple[int, Configured[Any]]]:
+    """Only what the file names is imported: a driver that is not used may need libraries that are not there."""
+    available = {entry.name: entry for entry in entry_points(group=group)}
+    for index, name, raw in _selected(report, data, table, "driver", available):
+        try:
+            factory = available[name].load()
+        except (ImportError, AttributeError) as err:
+            report.problem((table, index, "driver"), SettingsError("driver_unavailable", driver=name, why=err))
+            continue
+        config = report.checked((table, index), factory.Config, raw)
+        if config is not None:
+            yield index, Configured(factory, config)
+
+
+def _rules(report: Report, data: dict[str, Any]) -> Iterator[tuple[int, RuleConfig]]:
+    for index, name, raw in _selected(report, data, "rule", "rule", RULES):
+        config = report.checked(("rule", index), RULES[name].config, raw)
+        if config is not None:
+            yield index, config
+
+
+def _outputs(report: Report, data: dict[str, Any]) -> Iterator[tuple[int, Output]]:
+    for index, raw in _tables(data, "output"):
+        config = report.checked(("output", index), Output, raw)
+        if config is not None:
+            yield index, config

@@ -1,0 +1,81 @@
+"""Collects what is wrong with one settings file; gives each problem its line and its place in words."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from gateway.settings.explain import explained
+from gateway.settings.locate import KeyPath, line_of, locate
+from gateway.settings.problem import Problem
+from model.errors import DoorpostError
+
+M = TypeVar("M", bound=BaseModel)
+
+_NAMED_TABLES = ("bus", "device", "rule", "output")
+_SOURCE_SHOWN = 120
+
+
+class Report:
+    """`text` is the file's valid TOML and `data` what tomllib made of it."""
+
+    def __init__(self, file: Path, text: str, data: dict[str, Any]) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self._data = data
+        self._rows = text.split("\n")
+        self._lines = locate(text)
+
+    def problem(self, path: KeyPath, error: DoorpostError, similar: str | None = None) -> None:
+        self.problems.append(self._told(path, error, similar))
+
+    def warning(self, path: KeyPath, error: DoorpostError) -> None:
+        self.warnings.append(self._told(path, error, None))
+
+    def line(self, path: KeyPath) -> int:
+        return line_of(self._lines, path)
+
+    def ids(self, table: str) -> set[str]:
+        """The ids in the file, also those of parts that are wrong in themselves."""
+        found = self._data.get(table, [])
+        return {part["id"] for part in found if isinstance(part, dict) and isinstance(part.get("id"), str)}
+
+    def checked(self, path: KeyPath, model: type[M], raw: object) -> M | None:
+        """The table at `path` as a `model`, or None after all that is wrong with it was collected.
+
+        Types are taken strictly, as TOML has them: `"1"` is no number.
+        """
+        try:
+            return model.model_validate_json(
+                json.dumps(raw, default=str), strict=True, context={"folder": self.file.parent}
+            )
+        except ValidationError as err:
+            for found in err.errors():
+                self.problem(path + found["loc"], *explained(found, model))
+        except DoorpostError as err:  # a driver's validator, for example over a profile that is broken
+            self.problem(path, err)
+        return None
+
+    def _told(self, path: KeyPath, error: DoorpostError, similar: str | None) -> Problem:
+        line = self.line(path)
+        source = self._rows[line - 1].strip()[:_SOURCE_SHOWN]
+        return Problem(self.file, line, self._where(path), source, error, similar)
+
+    def _where(self, path: KeyPath) -> str:
+        """`device room1: points[0].name`; what pydantic adds to a path (the branch of a union) is left out."""
+        thing: list[str] = []
+        rest = path
+        if len(path) > 1 and path[0] in _NAMED_TABLES and isinstance(path[1], int):
+            named = self._data[path[0]][path[1]].get("id")
+            thing = [f"{path[0]} {named if isinstance(named, str) else '#' + str(path[1] + 1)}"]
+            rest = path[2:]
+        setting = ""
+        at = path[: len(path) - len(rest)]
+        for part in rest:
+            at = (*at, part)
+            if at not in self._lines and at != path:
+                continue
+            setting += f"[{part}]" if isinstance(part, int) else f".{part}" if setting else part
+        return ": ".join([*thing, *([setting] if setting else [])])

@@ -1,0 +1,127 @@
+"""The parts of the settings file that belong to the gateway itself. Devices, buses and rules bring their own."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from drivers.common.config import BusConfig, DeviceConfig, Id
+from gateway.rules.base import RuleConfig
+from gateway.settings.problem import Problem
+from sync.contract.topics import valid_gateway
+
+Signal = Literal["siren", "lamp_yellow", "lamp_green", "lamp_red"]
+"""What rules raise and outputs listen to."""
+
+
+def _gateway_name(value: str) -> str:
+    if not valid_gateway(value):
+        raise PydanticCustomError("setting_gateway_name", "not safe in a topic")
+    return value
+
+
+def _broker(value: str) -> str:
+    url = urlsplit(value)
+    try:
+        good = url.scheme in ("mqtt", "mqtts") and url.hostname and url.port != 0 and not url.username and not url.path
+    except ValueError:  # a port that is no number
+        good = False
+    if not good:
+        raise PydanticCustomError("setting_broker", "not a broker's address")
+    return value
+
+
+def _listen(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise PydanticCustomError("setting_listen", "not host:port")
+    return value
+
+
+def _beside(value: Path, info: ValidationInfo) -> Path:
+    """Paths are relative to the settings file."""
+    context: dict[str, Any] = info.context or {}
+    return Path(context.get("folder", ".")) / value
+
+
+FilePath = Annotated[Path, AfterValidator(_beside)]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Gateway(Part):
+    """`id` is at once the MQTT client id, the user name and the certificate's common name."""
+
+    id: Annotated[str, AfterValidator(_gateway_name)]
+    language: Literal["zh-CN", "en"] = "zh-CN"
+
+
+class Sync(Part):
+    """The way to the centre. `central_keys` are the Ed25519 keys whose commands are obeyed."""
+
+    broker: Annotated[str, AfterValidator(_broker)]
+    ca: FilePath | None = None
+    cert: FilePath | None = None
+    key: FilePath | None = None
+    password_file: FilePath | None = None
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    central_keys: list[FilePath] = []
+
+
+class Web(Part):
+    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8321"
+
+
+class Output(Part):
+    """`flash` is refreshed while it is on, and the device itself switches off when the gateway dies; `hold` stays."""
+
+    id: Id
+    device: Id
+    output: str
+    mode: Literal["flash", "hold"] = "flash"
+    on: Annotated[list[Signal], Field(min_length=1)]
+
+
+class Envelope(Part):
+    """The file's outline; each table is read by whoever it belongs to."""
+
+    version: Annotated[Literal[1], Field(alias="schema")]
+    gateway: dict[str, Any]
+    sync: dict[str, Any] | None = None
+    web: dict[str, Any] = {}
+    bus: list[dict[str, Any]] = []
+    device: list[dict[str, Any]] = []
+    rule: list[dict[str, Any]] = []
+    output: list[dict[str, Any]] = []
+
+
+C = TypeVar("C", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Configured(Generic[C]):
+    """A class found by its name in the file, with its settings; `factory(config, context)` makes the object."""
+
+    factory: type[Any]
+    config: C
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A file that is right as a whole. `sha256` (hex) is that of the file's bytes."""
+
+    path: Path
+    sha256: str
+    warnings: tuple[Problem, ...]
+    gateway: Gateway
+    sync: Sync | None
+    web: Web
+    buses: tuple[Configured[BusConfig], ...]
+    devices: tuple[Configured[DeviceConfig], ...]
+    rules: tuple[RuleConfig, ...]
+    outputs: tuple[Output, ...]
