@@ -11,10 +11,11 @@ from firmware_sim.wire import WireLog
 MODULES = {
     "modbus": "modbus",
     "xy-md02": "modbus",
-    "rs-ws-n01": "modbus",
-    "waveshare-io8": "modbus",
+    "renke": "modbus",
+    "waveshare-io-8ch": "modbus",
     "lift-gbt-1": "modbus",
     "scanner": "scanner",
+    "scanner-ssi": "scanner",
     "m100": "rfid",
     "camera": "camera",
 }

@@ -1,8 +1,8 @@
 """What the settings of every device and bus have in common. Each driver subclasses one of these as its `Config`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, PositiveInt, StringConstraints
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
@@ -24,3 +24,13 @@ class BusConfig(BaseModel):
 
     id: Id
     driver: str
+
+
+class SerialDeviceConfig(DeviceConfig):
+    """A device with a port of its own: `/dev/...`, or `tcp://host:port` (there the serial server's line settings hold)."""
+
+    port: str
+    baudrate: PositiveInt = 9600
+    bytesize: Literal[7, 8] = 8
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1

@@ -1,0 +1,1 @@
+"""Serial barcode scanners: plain lines, and Zebra/Symbol SSI with its handshake."""

@@ -1,0 +1,35 @@
+"""Settings of a serial barcode scanner."""
+
+from typing import Literal
+
+from pydantic import PositiveInt, field_validator
+
+from drivers.common.config import SerialDeviceConfig
+
+Terminator = Literal["CR", "LF", "CRLF", "TAB"]
+Aim = Literal["auto", "always", "never"]
+
+
+class ScannerConfig(SerialDeviceConfig):
+    """A symbol goes over the line as `[prefix][AIM identifier][data][suffix][terminator]`.
+
+    `prefix` and `suffix` hold characters U+0000..U+00FF, one byte each. Without terminators the suffix ends a symbol,
+    or else `idle_flush_ms` of silence does; a scanner that was seen to send terminators is not believed without one.
+    `aim`: "auto" splits an identifier off where there is one, "always" drops symbols without one, "never" leaves all as
+    data. The largest QR symbol holds 4296 characters.
+    With `protocol = "ssi"` the packets say all that; `aim` still says whether data may begin with an identifier.
+    """
+
+    protocol: Literal["lines", "ssi"] = "lines"
+    terminators: frozenset[Terminator] = frozenset({"CR", "LF", "CRLF", "TAB"})
+    prefix: str = ""
+    suffix: str = ""
+    aim: Aim = "auto"
+    idle_flush_ms: PositiveInt = 50
+    max_bytes: PositiveInt = 4296
+
+    @field_validator("prefix", "suffix")
+    @classmethod
+    def _one_byte_each(cls, text: str) -> str:
+        text.encode("latin-1")  # its error is a ValueError that names the character
+        return text

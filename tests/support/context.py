@@ -1,0 +1,78 @@
+"""The gateway's side of a driver, in memory: what it emitted, what it committed, how it said it was."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from model.errors import DriverError
+from model.observation import Observation
+from model.ports import Driver, Health
+from model.time import Stamp, TimeQuality
+
+
+class SystemClock:
+    """The real clocks, which a test may push forward by `ahead_us`."""
+
+    ahead_us = 0
+
+    def now(self) -> Stamp:
+        return Stamp("boot", time.time_ns() // 1000 + self.ahead_us, TimeQuality("unknown"), self.mono())
+
+    def mono(self) -> int:
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 + self.ahead_us
+
+
+class MemoryContext:
+    """`committing`, where set, runs before a commit returns: it may wait or raise."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.clock = SystemClock()
+        self.observations: list[Any] = []
+        self.committed: list[Any] = []
+        self.healths: list[tuple[Health, str | None]] = []
+        self.committing: Callable[[Observation], Any] | None = None
+        self._changed = asyncio.Event()
+
+    def emit(self, observation: Observation) -> None:
+        self.observations.append(observation)
+        self._changed.set()
+
+    async def commit(self, observation: Observation) -> int:
+        if self.committing:
+            await self.committing(observation)
+        self.committed.append(observation)
+        self.emit(observation)
+        return len(self.committed)
+
+    def health(self, health: Health, error: DriverError | None = None) -> None:
+        said = (health, error.code if error else None)
+        if self.healths[-1:] != [said]:
+            self.healths.append(said)
+            self._changed.set()
+
+    def bus(self, name: str) -> Any:
+        raise KeyError(name)
+
+    async def until(self, true: Callable[[], object], seconds: float = 20) -> None:
+        """Wait until something that the driver told makes it true. TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while not true():
+                self._changed.clear()
+                await self._changed.wait()
+
+
+@asynccontextmanager
+async def running(driver: Driver) -> AsyncIterator[asyncio.Task[None]]:
+    """The driver's `run()` as a task, cancelled at the end of the block; its error is raised there."""
+    task = asyncio.create_task(driver.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass

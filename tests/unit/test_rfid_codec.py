@@ -1,0 +1,174 @@
+"""Bytes of an M100/R200 module -> tag reads -> windows."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.rfid.codec import (
+    FRAMINGS,
+    MODULE_INFO,
+    MODULE_INFO_HARDWARE,
+    MULTI_INVENTORY,
+    Frame,
+    ModuleParser,
+    TagRead,
+    encode,
+    tag_read,
+)
+from drivers.rfid.window import Windows
+from model.time import Stamp, TimeQuality
+from support.cutting import cut
+
+BB, AA = FRAMINGS["bb"], FRAMINGS["aa"]
+TAG_BB = bytes.fromhex("BB 02 22 00 11 C9 34 00 30 75 1F EB 70 5C 59 04 E3 D5 0D 70 3A 76 EF 7E")
+TAG_AA = bytes.fromhex("AA 02 22 00 11 C7 30 00 E2 80 68 90 00 00 50 0E 88 C6 A4 A7 11 9B 29 DD")
+NO_TAG = bytes.fromhex("BB 01 FF 00 01 15 16 7E")
+
+# read by other people's modules, published with their programs
+CAPTURES = [
+    (BB, TAG_BB, TagRead("30751FEB705C5904E3D50D70", "3400", -55)),
+    (AA, TAG_AA, TagRead("E28068900000500E88C6A4A7", "3000", -57)),
+    (
+        BB,
+        bytes.fromhex("BB 02 22 00 11 D6 34 00 E2 80 11 70 40 00 02 1D 35 AE 40 08 D4 44 C4 7E"),
+        TagRead("E28011704000021D35AE4008", "3400", -42),
+    ),
+    (
+        BB,
+        bytes.fromhex("BB 02 22 00 11 C4 30 00 E2 00 00 1D 73 15 01 65 21 40 8F C6 B8 3E C2 7E"),
+        TagRead("E200001D7315016521408FC6", "3000", -60),
+    ),
+    (
+        BB,
+        bytes.fromhex("BB 02 22 00 11 CB 34 00 E2 00 47 1B B0 00 60 13 04 45 09 D0 95 82 D4 7E"),
+        TagRead("E200471BB0006013044509D0", "3400", -53),
+    ),
+]
+
+
+def frame_of(kind: int, command: int, params: bytes, header: int = 0xBB, end: int = 0x7E) -> bytes:
+    """A frame by the manual's words, not by our codec."""
+    body = bytes((kind, command, len(params) >> 8, len(params) & 0xFF)) + params
+    return bytes((header,)) + body + bytes((sum(body) % 256, end))
+
+
+@pytest.mark.parametrize(("framing", "raw", "read"), CAPTURES)
+def test_captured_tags(framing: Any, raw: bytes, read: TagRead) -> None:
+    """Tags captured from real modules, in both framings, with checksum and the tag's own CRC."""
+    parser = ModuleParser(framing)
+    (frame,) = parser.feed(raw)
+    assert (frame.type, frame.command) == (2, 0x22)
+    assert tag_read(frame.params) == read
+    assert not parser.dropped
+
+
+def test_captured_module_info() -> None:
+    """What a real module answers to 03."""
+    parser = ModuleParser(BB)
+    hardware = bytes.fromhex("BB 01 03 00 10 00 4D 31 30 30 20 32 36 64 42 6D 20 56 31 2E 30 92 7E")
+    software = bytes.fromhex("BB 01 03 00 07 01 56 32 2E 33 2E 31 54 7E")
+    assert parser.feed(hardware + software) == [
+        Frame(1, MODULE_INFO, b"\x00M100 26dBm V1.0"),
+        Frame(1, MODULE_INFO, b"\x01V2.3.1"),
+    ]
+
+
+def test_golden_commands() -> None:
+    """The manual's frames: multi inventory of 10000 rounds, module info."""
+    assert encode(BB, MULTI_INVENTORY, b"\x22\x27\x10") == bytes.fromhex("BB 00 27 00 03 22 27 10 83 7E")
+    assert encode(BB, MODULE_INFO, MODULE_INFO_HARDWARE) == bytes.fromhex("BB 00 03 00 01 00 04 7E")
+    assert encode(AA, MODULE_INFO, MODULE_INFO_HARDWARE) == bytes.fromhex("AA 00 03 00 01 00 04 DD")
+
+
+def test_empty_field() -> None:
+    """Error 15 is a frame like others."""
+    assert ModuleParser(BB).feed(NO_TAG) == [Frame(1, 0xFF, b"\x15")]
+
+
+def test_end_byte_inside_data() -> None:
+    """7E, DD, BB and AA may stand in an EPC: frames are cut by their length."""
+    from binascii import crc_hqx  # noqa: PLC0415
+
+    pc_epc = bytes.fromhex("3000 7E7EDDDDBBBBAAAA7EDDBBAA".replace(" ", ""))
+    params = b"\xc9" + pc_epc + (crc_hqx(pc_epc, 0xFFFF) ^ 0xFFFF).to_bytes(2, "big")
+    for framing in (BB, AA):
+        (frame,) = ModuleParser(framing).feed(frame_of(2, 0x22, params, *framing))
+        assert tag_read(frame.params) == TagRead("7E7EDDDDBBBBAAAA7EDDBBAA", "3000", -55)
+
+
+@pytest.mark.parametrize("bit", range(17 * 8))
+def test_no_flipped_bit_passes(bit: int) -> None:
+    """A bit flipped anywhere in PC, EPC or CRC: the tag's own CRC does not hold, even where the frame's sum does."""
+    params = bytearray(TAG_BB[5:-2])
+    params[bit // 8] ^= 1 << bit % 8
+    assert (tag_read(bytes(params)) is None) == (bit >= 8)  # the first byte is the RSSI, which no CRC covers
+
+
+def test_short_notifications_are_no_tags() -> None:
+    """Whatever is too short to be a tag is none."""
+    for size in range(17):
+        assert tag_read(TAG_BB[5 : 5 + size]) is None
+
+
+def test_damage_between_good_frames() -> None:
+    """A half frame, a wrong checksum and a wrong length cost themselves alone, and are counted."""
+    parser = ModuleParser(BB)
+    wrong_sum = TAG_BB[:-2] + b"\x00\x7e"
+    huge = b"\xbb\x02\x22\xff\xff"
+    stream = TAG_BB + TAG_BB[:11] + TAG_BB + wrong_sum + TAG_BB + huge + TAG_BB
+    assert len(parser.feed(stream) + parser.flush()) == 4
+    assert parser.dropped == 3
+
+
+PARTS = st.one_of(
+    st.sampled_from([TAG_BB, TAG_AA, NO_TAG, TAG_BB[:9], b"\xbb\x02\x22\x00\xff", b"\xbb\xaa"]), st.binary(max_size=40)
+)
+
+
+@given(st.sampled_from([BB, AA]), st.lists(PARTS), st.lists(st.integers(0, 800)))
+def test_any_chunking_gives_the_same_frames(framing: Any, parts: list[bytes], cuts: list[int]) -> None:
+    """Arbitrary bytes never raise, and where the reads are cut does not matter."""
+    data = b"".join(parts)
+    whole, pieces = ModuleParser(framing), ModuleParser(framing)
+    expected = whole.feed(data) + whole.flush()
+    frames = [frame for piece in cut(data, cuts) for frame in pieces.feed(piece)] + pieces.flush()
+    assert frames == expected
+    assert pieces.dropped == whole.dropped
+    for frame in frames:
+        tag_read(frame.params)
+
+
+def stamp(mono: int) -> Stamp:
+    return Stamp("boot", 1_000_000_000 + mono, TimeQuality("unknown"), mono)
+
+
+def test_window_gathers_the_reads_of_one_tag() -> None:
+    """First, peak and last RSSI, first and last stamp, count; one window per tag and antenna."""
+    windows = Windows("gate", 1.0)
+    for mono, rssi in ((0, -60), (300_000, -50), (900_000, -55)):
+        windows.add(TagRead("E2", "0800", rssi), stamp(mono))
+    windows.add(TagRead("E2", "0800", -70, antenna=2), stamp(100_000))
+    assert windows.next_due == 1_000_000
+    assert windows.due(999_999) == []
+    (window,) = windows.due(1_000_000)
+    assert (window.count, window.first, window.last) == (3, stamp(0), stamp(900_000))
+    assert (window.rssi_first, window.rssi_peak, window.rssi_last) == (-60, -50, -55)
+    assert windows.next_due == 1_100_000
+    assert [w.antenna for w in windows.due(2_000_000)] == [2]
+    assert windows.next_due is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 300_000), st.sampled_from("ABC"), st.integers(-90, -20))))
+def test_no_read_is_lost_in_the_windows(reads: list[tuple[int, str, int]]) -> None:
+    """Every read is counted in exactly one window, and no window is longer than declared."""
+    windows, mono, ended = Windows("gate", 0.5), 0, []
+    for gap, epc, rssi in reads:
+        mono += gap
+        ended += windows.due(mono)
+        windows.add(TagRead(epc, "0800", rssi), stamp(mono))
+    ended += windows.due(mono + 500_000)
+    assert sum(w.count for w in ended) == len(reads)
+    assert all(w.last.mono - w.first.mono < 500_000 for w in ended)
+    assert windows.next_due is None
