@@ -1,0 +1,168 @@
+"""The owner of a Modbus port: all devices on it ask through one queue; only what a profile allows is written."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from enum import IntEnum
+from itertools import count
+from typing import Annotated, Literal, NamedTuple, Protocol
+
+from pydantic import Field
+
+from drivers.common.config import BusConfig
+from drivers.common.transport import Parity, open_transport
+from drivers.modbus.pdu import Request, SlaveError
+from drivers.modbus.rtu import RtuLine
+from drivers.modbus.tcp import TcpLine
+from model.errors import PermanentError, TransientError
+from model.ports import Context, Health, Transport
+
+
+class Priority(IntEnum):
+    """Lower goes first."""
+
+    WRITE = 0
+    URGENT = 1
+    NORMAL = 2
+
+
+class Line(Protocol):
+    """What RTU and TCP have in common."""
+
+    def ready_in(self, slave: int, /) -> float: ...
+    async def exchange(self, slave: int, request: Request, timeout_s: float) -> bytes: ...
+
+
+class _Member(NamedTuple):
+    device: str
+    timeout_s: float
+    writes: frozenset[tuple[int, int]]
+
+
+class _Job(NamedTuple):
+    """Sorts by priority, then by age."""
+
+    priority: Priority
+    number: int
+    slave: int
+    request: Request
+    reply: "asyncio.Future[bytes]"
+
+
+class ModbusBus(ABC):
+    """The part that does not depend on the wire."""
+
+    def __init__(self, name: str, context: Context) -> None:
+        self._name = name
+        self._context = context
+        self._members: dict[int, _Member] = {}
+        self._numbers = count()
+        self._jobs: asyncio.PriorityQueue[_Job] | None = None
+        self._open_replies: set[asyncio.Future[bytes]] = set()
+
+    def register(self, slave: int, device: str, timeout_s: float, writes: frozenset[tuple[int, int]]) -> None:
+        """Take a slave's address for a device. `writes` are the only (function, address) that may be written to it.
+
+        Raises PermanentError `modbus_slave_taken`.
+        """
+        member = self._members.setdefault(slave, _Member(device, timeout_s, writes))
+        if member != (device, timeout_s, writes):
+            raise PermanentError("modbus_slave_taken", bus=self._name, slave=slave, device=member.device)
+
+    async def request(self, slave: int, request: Request, priority: Priority = Priority.NORMAL) -> bytes:
+        """The data of a read, or nothing once a write is confirmed.
+
+        Raises SlaveError (`modbus_...`), TransientError `bus_down`, PermanentError `write_forbidden`.
+        """
+        member = self._members.get(slave)
+        if member is None or not (request.reads or request.targets <= member.writes):
+            raise PermanentError("write_forbidden", bus=self._name, slave=slave, function=request.function)
+        if self._jobs is None:
+            raise TransientError("bus_down", bus=self._name)
+        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._open_replies.add(reply)
+        reply.add_done_callback(self._open_replies.discard)
+        self._jobs.put_nowait(_Job(priority, next(self._numbers), slave, request, reply))
+        return await reply
+
+    async def run(self) -> None:
+        """Serve until cancelled. When the port goes, all who wait get `bus_down`. Raises DriverError."""
+        transport = await self._open()
+        try:
+            self._jobs = asyncio.PriorityQueue()
+            self._context.health(Health.ONLINE)
+            await self._serve(self._line(transport), self._jobs)
+        finally:
+            self._jobs = None
+            for reply in list(self._open_replies):
+                if not reply.done():
+                    reply.set_exception(TransientError("bus_down", bus=self._name))
+            await transport.close()
+
+    async def _serve(self, line: Line, jobs: asyncio.PriorityQueue[_Job]) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            job = await jobs.get()
+            if job.reply.done():
+                continue  # nobody waits for it any more
+            wait_s = line.ready_in(job.slave)
+            if wait_s > 0:
+                loop.call_later(wait_s, jobs.put_nowait, job)
+                continue
+            try:
+                data = await line.exchange(job.slave, job.request, self._members[job.slave].timeout_s)
+            except SlaveError as err:
+                if not job.reply.done():
+                    job.reply.set_exception(err)
+            else:
+                if not job.reply.done():
+                    job.reply.set_result(data)
+
+    @abstractmethod
+    async def _open(self) -> Transport: ...
+
+    @abstractmethod
+    def _line(self, transport: Transport) -> Line: ...
+
+
+class ModbusRtuConfig(BusConfig):
+    port: Annotated[str, Field(pattern="^/")]
+    baudrate: Annotated[int, Field(ge=1200, le=921600)] = 9600
+    parity: Parity = "N"
+    stopbits: Literal[1, 2] = 1
+
+
+class ModbusRtuBus(ModbusBus):
+    """RTU on a serial port."""
+
+    Config = ModbusRtuConfig
+
+    def __init__(self, config: ModbusRtuConfig, context: Context) -> None:
+        super().__init__(config.id, context)
+        self._config = config
+
+    async def _open(self) -> Transport:
+        c = self._config
+        return await open_transport(c.port, baudrate=c.baudrate, parity=c.parity, stopbits=c.stopbits)
+
+    def _line(self, transport: Transport) -> Line:
+        return RtuLine(transport, self._config.baudrate)
+
+
+class ModbusTcpConfig(BusConfig):
+    port: Annotated[str, Field(pattern=r"^tcp://[^/]+:\d+$")]
+
+
+class ModbusTcpBus(ModbusBus):
+    """Modbus TCP to a device or a gateway: `port = "tcp://host:502"`."""
+
+    Config = ModbusTcpConfig
+
+    def __init__(self, config: ModbusTcpConfig, context: Context) -> None:
+        super().__init__(config.id, context)
+        self._config = config
+
+    async def _open(self) -> Transport:
+        return await open_transport(self._config.port)
+
+    def _line(self, transport: Transport) -> Line:
+        return TcpLine(transport, self._config.port)
