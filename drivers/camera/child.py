@@ -1,0 +1,58 @@
+"""The decoder child, `python -m drivers.camera.child`: whatever a picture does to it, the daemon goes on.
+
+Reads one `Task` line, writes `Line`s until the source ends, and dies with its parent.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from importlib import import_module
+
+import msgspec
+
+from drivers.camera.protocol import Line, Problem, Ready, Task
+
+MEMORY_MAX = 1 << 30
+"""Bytes of address space: OpenCV takes 0.6 GB of it at rest, a picture of PIXELS_MAX 50 MB more."""
+PIXELS_MAX = 50_000_000
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+def main() -> None:
+    parent = os.getppid()
+    # by the kernel: a thread that watches a pipe would not run while a decoder hangs
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit(1)
+    task = msgspec.json.decode(sys.stdin.buffer.readline(), type=Task)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
+    os.environ |= {
+        "OPENCV_IO_MAX_IMAGE_PIXELS": str(PIXELS_MAX),
+        "OPENCV_LOG_LEVEL": "SILENT",  # what matters is told by `Problem`
+        "OPENCV_FFMPEG_LOGLEVEL": "-8",
+        "OPENBLAS_NUM_THREADS": "1",  # nothing here multiplies matrices, and each thread takes address space
+    }
+    if task.source.startswith("rtsp"):
+        os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = "rtsp_transport;tcp"
+    try:
+        decode = import_module("drivers.camera.decode")
+    except ImportError as err:
+        say(Problem("camera_extra_missing", str(err)))
+        return
+    say(Ready())
+    try:
+        for picture in decode.pictures(task):
+            say(picture)
+    except decode.SourceError as err:
+        say(Problem(err.code, err.why))
+
+
+def say(line: Line) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()
