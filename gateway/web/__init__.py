@@ -1,0 +1,1 @@
+"""The status page: read-only, live, served by the daemon itself. Only `listen` is cheap to import."""

@@ -1,0 +1,214 @@
+"""A snapshot in the words of one language: what the browser shows, without a text or a rule of its own. Pure.
+
+`level` is the traffic light: ok, warn, bad, or idle where there is nothing to judge.
+"""
+
+import re
+from functools import partial
+from typing import Any
+
+from gateway.status import AlarmNow, DeviceNow, LinkNow, PointNow, Problem, ScanNow, Snapshot, StreamNow
+from model.texts import hint, text
+
+_LEVELS = ("idle", "ok", "warn", "bad")
+_HEALTH = {"starting": "idle", "online": "ok", "degraded": "warn", "offline": "bad", "fault": "bad"}
+_ALARM = {"raised": "bad", "acked": "warn", "cleared": "warn"}
+_LINK = {"off": "idle", "connecting": "warn", "online": "ok", "offline": "warn"}
+_CENTRAL = {"up": "ok", "down": "warn", "unknown": "idle"}
+_TIME = {"ntp": "ok", "gnss": "ok", "rtc": "warn", "estimated": "warn", "unknown": "warn"}
+
+_UNITS = {"1": "", "Cel": "°C", "cm/s": "cm/s"}
+"""Where people write a UCUM unit in another way."""
+
+_CARRIERS = {
+    "]E0": "EAN-13",
+    "]E4": "EAN-8",
+    "]I0": "ITF",
+    "]I1": "ITF-14",
+    "]C0": "Code 128",
+    "]C1": "GS1-128",
+    "]e0": "GS1 DataBar",
+    "]d1": "Data Matrix",
+    "]d2": "GS1 DataMatrix",
+    "]Q1": "QR",
+    "]Q3": "GS1 QR",
+    "epc": "RFID",
+}
+"""AIM symbology identifiers (ISO/IEC 15424) by the names that stand in catalogues of readers."""
+
+_CONTROL = {code: 0x2400 + code for code in range(32)}
+"""Control characters as their pictures: GS shows as ␝."""
+
+_NUMBERED = re.compile(r"([a-z_]+?)_?(\d+)")
+
+
+def view(now: Snapshot, lang: str) -> dict[str, Any]:
+    """All parts of the page; times are microseconds UTC on the gateway's clock."""
+    order = ("raised", "acked", "cleared")
+    alarms = sorted(now.alarms, key=lambda alarm: (order.index(alarm.state), -alarm.raised))
+    return {
+        "gateway": now.gateway,
+        "version": now.version,
+        "now": now.now,
+        "time": _light(_TIME[now.time_source], text(f"page.time.{now.time_source}", lang)),
+        "summary": _summary(now, lang),
+        "links": _links(now.link, lang),
+        "devices": [_device(device, now.now, lang) for device in now.devices],
+        "alarms": [_alarm(alarm, lang) for alarm in alarms],
+        "scans": [_scan(scan) for scan in now.scans],
+        "streams": [_stream(stream, len({s.store for s in now.streams}) > 1, lang) for stream in now.streams],
+    }
+
+
+def point_label(name: str, lang: str) -> str:
+    """The catalogue's word for a point (`di3` is the third `di`), or its own name."""
+    stem, number = _stem(name)
+    words = _known(f"page.point.{stem}", lang)
+    return f"{words} {number}".rstrip() if words else name
+
+
+def _light(level: str, words: str, **more: Any) -> dict[str, Any]:
+    return {"level": level, "text": words, **more}
+
+
+def _summary(now: Snapshot, lang: str) -> dict[str, Any]:
+    """The one line to read at a glance: what is wrong, worst first, or that all is well."""
+    say = partial(text, lang=lang)
+    raised = sum(alarm.state == "raised" for alarm in now.alarms)
+    under_way = len(now.alarms) - raised
+    down = [device for device in now.devices if _HEALTH[device.health] in {"warn", "bad"}]
+    lines = []
+    if raised:
+        lines.append(_light("bad", say("page.summary.raised", count=raised)))
+    if not now.store_ok:
+        lines.append(_light("bad", say("page.summary.store")))
+    if down:
+        worst = max((_HEALTH[device.health] for device in down), key=_LEVELS.index)
+        lines.append(_light(worst, say("page.summary.devices", devices=", ".join(device.id for device in down))))
+    if under_way:
+        lines.append(_light("warn", say("page.summary.under_way", count=under_way)))
+    if now.link.state in {"connecting", "offline"} or (now.link.state == "online" and now.link.central == "down"):
+        waiting = sum(stream.waiting for stream in now.streams)
+        lines.append(_light("warn", say("page.summary.link", waiting=waiting)))
+    if not lines:
+        lines.append(_light("ok", say("page.summary.ok")))
+    return {"level": max((line["level"] for line in lines), key=_LEVELS.index), "lines": lines}
+
+
+def _links(link: LinkNow, lang: str) -> list[dict[str, Any]]:
+    broker = _light(
+        _LINK[link.state],
+        text(f"page.link.{link.state}", lang, broker=link.broker),
+        since=None if link.state == "online" else link.since,
+        **_problem(link.problem, lang),
+    )
+    if link.state != "online":
+        return [broker]
+    return [broker, _light(_CENTRAL[link.central], text(f"page.central.{link.central}", lang))]
+
+
+def _problem(problem: Problem | None, lang: str) -> dict[str, Any]:
+    if problem is None:
+        return {"problem": None, "hint": None}
+    return {
+        "problem": text(f"error.{problem.code}", lang, **problem.params),
+        "hint": hint(problem.code, lang, **problem.params),
+    }
+
+
+def _device(device: DeviceNow, now: int, lang: str) -> dict[str, Any]:
+    return {
+        "id": device.id,
+        "driver": device.driver,
+        **_light(_HEALTH[device.health], text(f"health.{device.health}", lang)),
+        "seen": device.last_seen,
+        **_problem(device.problem, lang),
+        "measures": [_point(point, now, lang) for point in device.points if point.unit != "1"],
+        "states": [_point(point, now, lang) for point in device.points if point.unit == "1"],
+    }
+
+
+def _point(point: PointNow, now: int, lang: str) -> dict[str, Any]:
+    good = point.quality == "good" and point.value is not None
+    return {
+        "name": point.name,
+        "label": point_label(point.name, lang),
+        "good": good,
+        **(_value(point, lang) if good else {"value": text(f"quality.{point.quality}", lang), "unit": ""}),
+        "at": now - round(point.age_s * 1e6),
+    }
+
+
+def _value(point: PointNow, lang: str) -> dict[str, str]:
+    """A good value and its unit as people read them; for a state with a word of its own, that word."""
+    assert point.value is not None
+    stem, _ = _stem(point.name)
+    words = _known(f"page.state.{stem}.{point.value:g}", lang) if point.unit == "1" else None
+    return {"value": words or _number(point.value, point.unit), "unit": _UNITS.get(point.unit, point.unit)}
+
+
+def _number(value: float, unit: str) -> str:
+    """Measured values keep at least one decimal, so that the digits stand still when a value passes a whole number."""
+    digits = f"{value:g}" if unit == "1" else f"{value:.1f}" if round(value, 1) == value else str(value)
+    return digits.replace("-", "\N{MINUS SIGN}")
+
+
+def _alarm(alarm: AlarmNow, lang: str) -> dict[str, Any]:
+    where = [alarm.device] if alarm.point is None else [alarm.device, point_label(alarm.point, lang)]
+    unit = alarm.unit or "1"
+    number = None if alarm.value is None else f"{_number(alarm.value, unit)} {_UNITS.get(unit, unit)}".rstrip()
+    state = f"page.alarm.{alarm.state}" if alarm.acked_by is None else f"page.alarm.{alarm.state}_by"
+    return {
+        "id": alarm.id,
+        "what": text(f"alarm.{alarm.what}", lang),
+        "where": " · ".join(where),
+        "raised": alarm.raised,
+        "value": number,
+        **_light(_ALARM[alarm.state], text(state, lang, person=alarm.acked_by)),
+        "centre": _light(
+            "ok" if alarm.at_centre else "warn", text(f"page.alarm.centre_{'yes' if alarm.at_centre else 'no'}", lang)
+        ),
+    }
+
+
+def _scan(scan: ScanNow) -> dict[str, Any]:
+    return {
+        "at": scan.at,
+        "device": scan.device,
+        "code": scan.code.translate(_CONTROL),
+        "carrier": _CARRIERS.get(scan.carrier, scan.carrier) if scan.carrier else "",
+    }
+
+
+def _stream(stream: StreamNow, named: bool, lang: str) -> dict[str, Any]:
+    """`named`: there is more than one store, so each row says whose it is."""
+    told = stream.acknowledged + stream.waiting + stream.lost + stream.refused
+    if told != stream.captured:
+        check = _light("bad", text("page.sum.open", lang))
+    elif stream.lost or stream.refused:
+        check = _light("warn", text("page.sum.losses", lang))
+    else:
+        check = _light("ok", text("page.sum.closes", lang))
+    words = text(f"page.stream.{stream.stream}", lang)
+    return {
+        "stream": f"{words} ({stream.store[:8]})" if named else words,
+        "captured": stream.captured,
+        "acknowledged": stream.acknowledged,
+        "waiting": stream.waiting,
+        "lost": stream.lost,
+        "refused": stream.refused,
+        "sum": f"{stream.acknowledged} + {stream.waiting} + {stream.lost} + {stream.refused} = {told}",
+        **check,
+    }
+
+
+def _stem(name: str) -> tuple[str, str]:
+    """`di3` as ("di", "3"), `temperature` as ("temperature", "")."""
+    match = _NUMBERED.fullmatch(name)
+    return (match[1], match[2]) if match else (name, "")
+
+
+def _known(key: str, lang: str) -> str | None:
+    """The catalogue's text, or None where it has none."""
+    words = text(key, lang)
+    return None if words == key else words
