@@ -116,8 +116,8 @@ def asyncapi() -> Schema:
         "info": {
             "title": "doorpost gateway",
             "version": "1",
-            "description": "What a doorpost gateway sends and receives over MQTT. Payloads are JSON; "
-            f"where birth and centre both offer `zstd` they may be zstd frames of it. At most {MESSAGE_MAX_BYTES} bytes, packed or not.",
+            "description": "What a doorpost gateway sends and receives over MQTT. Payloads are JSON, or zstd frames of "
+            f"it where birth and centre both offer `zstd`; at most {MESSAGE_MAX_BYTES} bytes, packed or not.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
