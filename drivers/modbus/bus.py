@@ -9,10 +9,11 @@ from typing import Annotated, Literal, NamedTuple, Protocol
 from pydantic import Field
 
 from drivers.common.config import BusConfig
+from drivers.common.line import Line
 from drivers.common.transport import Parity, open_transport
 from drivers.modbus.pdu import Request, SlaveError
-from drivers.modbus.rtu import RtuLine
-from drivers.modbus.tcp import TcpLine
+from drivers.modbus.rtu import RtuFraming
+from drivers.modbus.tcp import TcpFraming
 from model.errors import PermanentError, TransientError
 from model.ports import Context, Health, Transport
 
@@ -25,7 +26,7 @@ class Priority(IntEnum):
     NORMAL = 2
 
 
-class Line(Protocol):
+class Framing(Protocol):
     """What RTU and TCP have in common."""
 
     def ready_in(self, slave: int, /) -> float: ...
@@ -86,30 +87,30 @@ class ModbusBus(ABC):
 
     async def run(self) -> None:
         """Serve until cancelled. When the port goes, all who wait get `bus_down`. Raises DriverError."""
-        transport = await self._open()
+        line = Line(await self._open())
         try:
             self._jobs = asyncio.PriorityQueue()
             self._context.health(Health.ONLINE)
-            await self._serve(self._line(transport), self._jobs)
+            await self._serve(self._framing(line), self._jobs)
         finally:
             self._jobs = None
             for reply in list(self._open_replies):
                 if not reply.done():
                     reply.set_exception(TransientError("bus_down", bus=self._name))
-            await transport.close()
+            await line.close()
 
-    async def _serve(self, line: Line, jobs: asyncio.PriorityQueue[_Job]) -> None:
+    async def _serve(self, framing: Framing, jobs: asyncio.PriorityQueue[_Job]) -> None:
         loop = asyncio.get_running_loop()
         while True:
             job = await jobs.get()
             if job.reply.done():
                 continue  # nobody waits for it any more
-            wait_s = line.ready_in(job.slave)
+            wait_s = framing.ready_in(job.slave)
             if wait_s > 0:
                 loop.call_later(wait_s, jobs.put_nowait, job)
                 continue
             try:
-                data = await line.exchange(job.slave, job.request, self._members[job.slave].timeout_s)
+                data = await framing.exchange(job.slave, job.request, self._members[job.slave].timeout_s)
             except SlaveError as err:
                 if not job.reply.done():
                     job.reply.set_exception(err)
@@ -121,7 +122,7 @@ class ModbusBus(ABC):
     async def _open(self) -> Transport: ...
 
     @abstractmethod
-    def _line(self, transport: Transport) -> Line: ...
+    def _framing(self, line: Line) -> Framing: ...
 
 
 class ModbusRtuConfig(BusConfig):
@@ -144,8 +145,8 @@ class ModbusRtuBus(ModbusBus):
         c = self._config
         return await open_transport(c.port, baudrate=c.baudrate, parity=c.parity, stopbits=c.stopbits)
 
-    def _line(self, transport: Transport) -> Line:
-        return RtuLine(transport, self._config.baudrate)
+    def _framing(self, line: Line) -> Framing:
+        return RtuFraming(line, self._config.baudrate)
 
 
 class ModbusTcpConfig(BusConfig):
@@ -164,5 +165,5 @@ class ModbusTcpBus(ModbusBus):
     async def _open(self) -> Transport:
         return await open_transport(self._config.port)
 
-    def _line(self, transport: Transport) -> Line:
-        return TcpLine(transport, self._config.port)
+    def _framing(self, line: Line) -> Framing:
+        return TcpFraming(line, self._config.port)

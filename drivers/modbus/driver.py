@@ -6,13 +6,14 @@ from typing import Annotated
 from pydantic import Field
 
 from drivers.common.config import DeviceConfig, Id
+from drivers.common.line import Condition
 from drivers.modbus.bus import ModbusBus, Priority
 from drivers.modbus.decode import Decoder
 from drivers.modbus.pdu import COIL_OFF, COIL_ON, Request, write_coil
 from drivers.modbus.profile import OutputSpec, load_profile
 from model.errors import PermanentError, TransientError
 from model.observation import PointMap, Poll, Quality
-from model.ports import Context, Health
+from model.ports import Context
 
 _GIVE_UP_AFTER = 3
 _FLASH_STEPS_PER_S = 10
@@ -50,6 +51,7 @@ class ModbusDevice:
         points = profile.point_map(c.id)
         priority = Priority.URGENT if profile.urgent else Priority.NORMAL
         self._bus()
+        condition = Condition(self._context)
         failed = _GIVE_UP_AFTER  # while it has never answered, it is not there: that is no reading
         loop = asyncio.get_running_loop()
         start = loop.time()
@@ -62,9 +64,9 @@ class ModbusDevice:
                 failed += 1
                 if failed >= _GIVE_UP_AFTER:
                     raise
-                self._context.health(Health.DEGRADED, err)
+                condition.wrong(err)
             else:
-                self._context.health(Health.ONLINE)
+                condition.good()
                 self._emit(points, *decoder.values(replies))
                 failed = 0
             # on an absolute schedule: slots that a slow poll has missed are skipped

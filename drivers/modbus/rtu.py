@@ -6,8 +6,8 @@ that let a request time out is not asked again until its late reply must have co
 
 import asyncio
 
+from drivers.common.line import Line
 from drivers.modbus.pdu import Request, SlaveError, parse
-from model.ports import Transport
 
 _BITS_PER_CHAR = 11
 _FIXED_SILENCE_S = 0.00175  # above 19200 baud (Modbus over Serial Line V1.02, 2.5.1.1)
@@ -50,10 +50,9 @@ def find(data: bytes, slave: int, request: Request) -> bytes | None:
     for start in range(len(data) - 4):
         if data[start] != slave:
             continue
-        function = data[start + 1]
-        if function == request.function:
+        if data.startswith(request.reply_start, start + 1):
             end = start + request.reply_length + 3
-        elif function == request.function | 0x80:
+        elif data[start + 1] == request.function | 0x80:
             end = start + 5
         else:
             continue
@@ -62,11 +61,11 @@ def find(data: bytes, slave: int, request: Request) -> bytes | None:
     return None
 
 
-class RtuLine:
+class RtuFraming:
     """One request at a time over an open port. Errors of a slave are SlaveError; any other error is the port's."""
 
-    def __init__(self, transport: Transport, baudrate: int) -> None:
-        self._transport = transport
+    def __init__(self, line: Line, baudrate: int) -> None:
+        self._line = line
         self._char_s = _BITS_PER_CHAR / baudrate
         self._silence_s = 3.5 * self._char_s if baudrate <= 19200 else _FIXED_SILENCE_S
         self._echo: bool | None = None
@@ -83,20 +82,17 @@ class RtuLine:
             raise SlaveError("modbus_line_unproven", slave=slave)
         frame = encode(slave, request)
         await self._silence(slave, timeout_s)
-        await self._transport.write(frame)
+        await self._line.write(frame)
         air_s = (len(frame) + request.reply_length + 3) * self._char_s
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + timeout_s + air_s
         data = b""
-        try:
-            async with asyncio.timeout(timeout_s + air_s):
-                while len(data) < _NOISE_MAX_BYTES:
-                    data += await self._transport.read()
-                    pdu = self._reply(data, frame, slave, request)
-                    if pdu is not None:
-                        return parse(slave, request, pdu)
-        except TimeoutError:
-            pass
-        drain_s = max(_DRAIN_TIMEOUTS * timeout_s, _DRAIN_MIN_S)
-        self._drained_at[slave] = asyncio.get_running_loop().time() + drain_s
+        while len(data) < _NOISE_MAX_BYTES and (more := await self._line.read(max(0.0, give_up - loop.time()))):
+            data += more
+            pdu = self._reply(data, frame, slave, request)
+            if pdu is not None:
+                return parse(slave, request, pdu)
+        self._drained_at[slave] = loop.time() + max(_DRAIN_TIMEOUTS * timeout_s, _DRAIN_MIN_S)
         if data:
             raise SlaveError("modbus_bad_reply", slave=slave, got=data[:32].hex(" "))
         raise SlaveError("modbus_timeout", slave=slave, timeout_s=timeout_s)
@@ -119,9 +115,6 @@ class RtuLine:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + limit_s
         while loop.time() < give_up:
-            try:
-                async with asyncio.timeout(self._silence_s):
-                    await self._transport.read()
-            except TimeoutError:
+            if not await self._line.read(self._silence_s):
                 return
         raise SlaveError("modbus_line_busy", slave=slave)

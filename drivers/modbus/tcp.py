@@ -3,9 +3,9 @@
 import asyncio
 import struct
 
+from drivers.common.line import Line
 from drivers.modbus.pdu import Request, SlaveError, parse
 from model.errors import TransientError
-from model.ports import Transport
 
 _HEADER = struct.Struct(">HHHB")
 _MAX_LENGTH = 254  # unit identifier and a PDU of 253 bytes
@@ -28,11 +28,11 @@ def take(data: bytes) -> tuple[int, int, bytes, bytes] | None:
     return transaction, unit, data[_HEADER.size : end], data[end:]
 
 
-class TcpLine:
+class TcpFraming:
     """One request at a time over an open connection. Errors of a slave are SlaveError; others, the connection's."""
 
-    def __init__(self, transport: Transport, port: str) -> None:
-        self._transport = transport
+    def __init__(self, line: Line, port: str) -> None:
+        self._line = line
         self._port = port
         self._transaction = 0
         self._data = b""
@@ -43,27 +43,25 @@ class TcpLine:
 
     async def exchange(self, slave: int, request: Request, timeout_s: float) -> bytes:
         self._transaction = self._transaction + 1 & 0xFFFF
-        await self._transport.write(encode(self._transaction, slave, request))
-        try:
-            async with asyncio.timeout(timeout_s):
-                unit, pdu = await self._reply()
-        except TimeoutError:
-            raise SlaveError("modbus_timeout", slave=slave, timeout_s=timeout_s) from None
-        if unit != slave:
-            raise SlaveError("modbus_bad_reply", slave=slave, got=f"unit {unit}: {pdu.hex(' ')}")
-        return parse(slave, request, pdu)
-
-    async def _reply(self) -> tuple[int, bytes]:
-        """Unit and PDU of the open transaction's reply; late ones are dropped."""
+        await self._line.write(encode(self._transaction, slave, request))
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + timeout_s
         while True:
-            try:
-                frame = take(self._data)
-            except ValueError as err:
-                # where the next frame begins can no longer be known: only a new connection helps
-                raise TransientError("modbus_not_tcp", port=self._port, got=str(err)) from err
-            if frame is None:
-                self._data += await self._transport.read()
-                continue
-            transaction, unit, pdu, self._data = frame
-            if transaction == self._transaction:
-                return unit, pdu
+            while frame := self._take():
+                transaction, unit, pdu, self._data = frame
+                if transaction != self._transaction:
+                    continue  # a late reply
+                if unit != slave:
+                    raise SlaveError("modbus_bad_reply", slave=slave, got=f"{unit:02x} {pdu.hex(' ')}")
+                return parse(slave, request, pdu)
+            more = await self._line.read(max(0.0, give_up - loop.time()))
+            if not more:
+                raise SlaveError("modbus_timeout", slave=slave, timeout_s=timeout_s)
+            self._data += more
+
+    def _take(self) -> tuple[int, int, bytes, bytes] | None:
+        try:
+            return take(self._data)
+        except ValueError as err:
+            # where the next frame begins can no longer be known: only a new connection helps
+            raise TransientError("modbus_not_tcp", port=self._port, got=str(err)) from err
