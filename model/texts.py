@@ -37,12 +37,12 @@ def language(preferred: str | None) -> str:
     return "en"
 
 
-def text(key: str, lang: str, **params: object) -> str:
+def text(key: str, /, lang: str, **params: object) -> str:
     """The words of `key` (`error.port_absent`, `health.online`) with `{name}` filled from `params`."""
     return _filled(key, _short(lang), params) or " ".join([key, *(f"{k}={v}" for k, v in params.items())])
 
 
-def hint(code: str, lang: str, **params: object) -> str | None:
+def hint(code: str, /, lang: str, **params: object) -> str | None:
     """What the person can do about an error, where the catalogue knows something."""
     return _filled(f"error.{code}", f"hint_{_short(lang)}", params)
 

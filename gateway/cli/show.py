@@ -19,7 +19,7 @@ class Show:
         self.lang = lang
         self.as_json = as_json
 
-    def words(self, key: str, **params: object) -> str:
+    def words(self, key: str, /, **params: object) -> str:
         return text(key, self.lang, **params)
 
     def document(self, data: object) -> None:

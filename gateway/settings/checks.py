@@ -114,7 +114,9 @@ def _rule_points(report: Report, loaded: Loaded) -> None:
             names = points.get(device)
             if device not in known:
                 report.problem(path, SettingsError("device_unknown", device=device), closest(device, known))
-            elif names is not None and point not in names:
+            elif names == []:
+                report.problem(path, SettingsError("device_has_no_points", device=device))
+            elif names and point not in names:
                 error = SettingsError("point_unknown", device=device, point=point, known=", ".join(names))
                 report.problem(path, error, closest(point, names))
 
@@ -160,21 +162,23 @@ def _sync(report: Report, sync: Sync) -> None:
     if (sync.cert is None) != (sync.key is None):
         report.problem(("sync", "cert" if sync.cert else "key"), SettingsError("cert_without_key"))
     for i, path in enumerate(sync.central_keys):
-        try:
-            public_key(path)
-        except SettingsError as err:
-            report.problem(("sync", "central_keys", i), err)
+        if _readable(report, ("sync", "central_keys", i), path):
+            try:
+                public_key(path)
+            except SettingsError as err:
+                report.problem(("sync", "central_keys", i), err)
     url = urlsplit(sync.broker)
     if url.scheme == "mqtt" and sync.password_file and url.hostname not in _LOOPBACK:
         report.warning(("sync", "broker"), SettingsError("password_in_clear", broker=sync.broker))
 
 
-def _readable(report: Report, where: KeyPath, path: Path, *, secret: bool) -> None:
+def _readable(report: Report, where: KeyPath, path: Path, *, secret: bool = False) -> bool:
     try:
         with open(path, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
     except OSError as err:
         report.problem(where, SettingsError("file_unreadable", path=path, why=err.strerror))
-        return
+        return False
     if secret and mode & stat.S_IROTH:
         report.warning(where, SettingsError("secret_world_readable", path=path))
+    return True

@@ -1,7 +1,6 @@
 """From pydantic's findings to errors of the catalogue, in plain words and with "did you mean"."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -43,15 +42,15 @@ def explained(found: ErrorDetails, model: type[BaseModel]) -> tuple[DoorpostErro
 
     A validator of a driver names its own code of the catalogue by raising PydanticCustomError.
     """
-    kind, value, context = found["type"], _shown(found["input"]), found.get("ctx", {})
+    kind, value, context = found["type"], shown(found["input"]), found.get("ctx", {})
     if kind == "missing":
         return SettingsError("setting_missing", key=found["loc"][-1]), None
     if kind == "extra_forbidden":
         key = str(found["loc"][-1])
         return SettingsError("setting_unknown", key=key), closest(key, _keys(model, found["loc"][:-1]))
     if kind in ("literal_error", "enum"):
-        allowed = context["expected"].replace(" or ", ", ")
-        similar = closest(str(found["input"]), re.findall("'([^']*)'", allowed))
+        allowed = context["expected"].replace(" or ", ", ").replace("'", "")
+        similar = closest(str(found["input"]), allowed.split(", "))
         return SettingsError("setting_not_one_of", value=value, allowed=allowed), similar
     if kind == "string_pattern_mismatch" and context["pattern"] == _ID_PATTERN:
         return SettingsError("setting_id", value=value), None
@@ -60,6 +59,8 @@ def explained(found: ErrorDetails, model: type[BaseModel]) -> tuple[DoorpostErro
     if kind in _LIMIT:
         code, limit = _LIMIT[kind]
         return SettingsError(code, value=value, limit=context[limit]), None
+    if kind == "list_type" and isinstance(found["input"], dict):
+        return SettingsError("setting_not_many", key=found["loc"][-1]), None
     if kind.endswith(("_type", "_parsing", "_from_float")) and kind.split("_")[0] in _WRONG_TYPE:
         return SettingsError(_WRONG_TYPE[kind.split("_")[0]], value=value), None
     if kind in catalogue()["error"]:
@@ -69,7 +70,7 @@ def explained(found: ErrorDetails, model: type[BaseModel]) -> tuple[DoorpostErro
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The one of `known` that was perhaps meant by `name`."""
-    return next(iter(get_close_matches(name, list(known), n=1)), None)
+    return next(iter(get_close_matches(name, sorted(known), n=1)), None)
 
 
 def _keys(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
@@ -89,6 +90,7 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models(inner)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value about as it stands in the file."""
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _VALUE_SHOWN else text[:_VALUE_SHOWN] + "…"

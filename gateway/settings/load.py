@@ -14,7 +14,7 @@ from drivers.common.config import Id
 from gateway.rules.base import RuleConfig
 from gateway.rules.registry import RULES
 from gateway.settings.checks import Loaded, check
-from gateway.settings.explain import closest
+from gateway.settings.explain import closest, shown
 from gateway.settings.problem import Problem, SettingsInvalid
 from gateway.settings.report import Report
 from gateway.settings.schema import Configured, Envelope, Gateway, Output, Settings, Sync, Web
@@ -112,7 +112,7 @@ def _selected(
         if name is None:
             report.problem((table, index), SettingsError("setting_missing", key=selector))
         else:
-            error = SettingsError("setting_not_one_of", value=name, allowed=", ".join(sorted(known)))
+            error = SettingsError("setting_not_one_of", value=shown(name), allowed=", ".join(sorted(known)))
             report.problem((table, index, selector), error, closest(str(name), known))
 
 

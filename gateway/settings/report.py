@@ -64,18 +64,19 @@ class Report:
         return Problem(self.file, line, self._where(path), source, error, similar)
 
     def _where(self, path: KeyPath) -> str:
-        """`device room1: points[0].name`; what pydantic adds to a path (the branch of a union) is left out."""
+        """`device room1: points[0].name`, as far as it stands in the file."""
         thing: list[str] = []
         rest = path
         if len(path) > 1 and path[0] in _NAMED_TABLES and isinstance(path[1], int):
-            named = self._data[path[0]][path[1]].get("id")
-            thing = [f"{path[0]} {named if isinstance(named, str) else '#' + str(path[1] + 1)}"]
+            part = self._data[path[0]][path[1]]
+            named = part.get("id") if isinstance(part, dict) else None
+            thing = [f"{path[0]} {named if isinstance(named, str) else f'#{path[1] + 1}'}"]
             rest = path[2:]
         setting = ""
         at = path[: len(path) - len(rest)]
         for part in rest:
             at = (*at, part)
-            if at not in self._lines and at != path:
-                continue
+            if at not in self._lines:
+                break
             setting += f"[{part}]" if isinstance(part, int) else f".{part}" if setting else part
         return ": ".join([*thing, *([setting] if setting else [])])

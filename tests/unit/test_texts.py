@@ -1,0 +1,150 @@
+"""The catalogue and the code say the same."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from gateway.cli import tree
+from model import errors
+from model.observation import Quality
+from model.ports import Health
+from model.texts import LANGS, catalogue, hint, language, text
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("model", "gateway", "drivers", "sync", "central")
+WITH_HINT = (errors.DriverError, errors.SettingsError, errors.StoreError, errors.LinkError)
+PLACE = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def sources() -> dict[Path, str]:
+    """All that may name a text: code, templates, scripts of the page."""
+    return {
+        path: path.read_text(encoding="utf-8")
+        for room in ROOMS
+        for path in sorted((ROOT / room).rglob("*"))
+        if path.suffix in (".py", ".html", ".js") and ".min." not in path.name
+    }
+
+
+@cache
+def error_classes() -> dict[str, type[errors.DoorpostError]]:
+    """Name -> class; a subclass outside model/errors.py counts as the class that it is made from."""
+    known = {
+        name: thing
+        for name, thing in vars(errors).items()
+        if isinstance(thing, type) and issubclass(thing, errors.DoorpostError)
+    }
+    classes = [node for source in sources().items() for node in walk(*source) if isinstance(node, ast.ClassDef)]
+    for _ in classes:  # enough rounds for any order
+        for node in classes:
+            bases = [known[name] for base in node.bases if (name := ast.unparse(base).split(".")[-1]) in known]
+            if bases:
+                known.setdefault(node.name, bases[0])
+    return known
+
+
+@cache
+def walk(path: Path, source: str) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(source))) if path.suffix == ".py" else []
+
+
+def raised() -> Iterator[tuple[str, type[errors.DoorpostError], str]]:
+    """(code, class, where) of each error that is made with a code written out."""
+    for path, source in sources().items():
+        for node in walk(path, source):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                name = ast.unparse(node.func).split(".")[-1]
+                code = node.args[0].value
+                if name in error_classes() and isinstance(code, str):
+                    yield code, error_classes()[name], f"{path.relative_to(ROOT)}:{node.lineno}"
+
+
+def entries(table: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, str]]]:
+    """(key, entry) of all texts."""
+    for name, inner in table.items():
+        if isinstance(inner.get("en"), str) or isinstance(inner.get("zh"), str):
+            yield prefix + name, {field: words for field, words in inner.items() if isinstance(words, str)}
+        yield from entries({field: more for field, more in inner.items() if isinstance(more, dict)}, f"{prefix}{name}.")
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """The keys of the help of all commands."""
+    yield f"cli.{'_'.join(path) or 'doorpost'}.help"
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield f"cli.{'_'.join((*path, name))}.help"
+
+
+def used(key: str) -> bool:
+    """Whether the code names the whole key, or its last part where it puts the key together."""
+    quoted = re.compile(rf"""["'](?:{re.escape(key)}|{re.escape(key.rpartition(".")[2])})["']""")
+    return any(quoted.search(source) for source in sources().values())
+
+
+def test_every_error_has_its_words() -> None:
+    """Each code that is raised has a text in both languages, and a hint in both where a person can do something."""
+    missing = []
+    for code, kind, where in raised():
+        entry = catalogue()["error"].get(code, {})
+        fields = ["en", "zh", *(["hint_en", "hint_zh"] if issubclass(kind, WITH_HINT) else [])]
+        lacking = [field for field in fields if not entry.get(field)]
+        missing += [f"{where}: [error.{code}] {' '.join(lacking)}"] if lacking else []
+    assert not missing, "\n".join(missing)
+
+
+def test_both_languages_say_the_same() -> None:
+    """Each entry has both languages, with the same parameters."""
+    for key, entry in entries(catalogue()):
+        for english, chinese in (("en", "zh"), ("hint_en", "hint_zh")):
+            assert (english in entry) == (chinese in entry), f"{key}: one of {english}, {chinese} is missing"
+            if english in entry:
+                assert set(PLACE.findall(entry[english])) == set(PLACE.findall(entry[chinese])), key
+
+
+def test_no_text_is_left_over() -> None:
+    """No entry is unused. (The page's own stand in f-strings over its parts; its tests look at them.)"""
+    helps = set(commands(tree("en")))
+    keys = [key for key, _ in entries(catalogue()) if not key.startswith("page.") and key not in helps]
+    assert [key for key in keys if not used(key)] == []
+
+
+@pytest.mark.parametrize(("section", "values"), [("health", Health), ("quality", Quality)])
+def test_each_state_has_its_word(section: str, values: type[Health | Quality]) -> None:
+    """What a device or a value can be has a word, and nothing else has."""
+    assert set(catalogue()[section]) == {str(value) for value in values}
+
+
+def test_a_person_never_meets_an_exception() -> None:
+    """Unknown keys show as themselves, missing parameters as an ellipsis, and braces in a parameter stay."""
+    assert text("error.no_such_code", "en", port="x") == "error.no_such_code port=x"
+    assert text("error.port_absent", "en") == "… is not there"
+    assert text("error.port_absent", "zh-CN", port="{why}") == "找不到端口 {why}"
+    assert text("error", "en") == "error"
+    assert hint("no_such_code", "en") is None
+
+
+@pytest.mark.parametrize(
+    ("preferred", "chosen"),
+    [
+        (None, "zh-CN"),
+        ("", "zh-CN"),
+        ("zh_CN.UTF-8", "zh-CN"),
+        ("zh", "zh-CN"),
+        ("en", "en"),
+        ("C.UTF-8", "en"),
+        ("fr-FR, zh-TW;q=0.8, en;q=0.5", "zh-CN"),
+    ],
+)
+def test_language(preferred: str | None, chosen: str) -> None:
+    """Locale names and Accept-Language headers lead to a language that there is."""
+    assert language(preferred) == chosen
+    assert chosen in LANGS
