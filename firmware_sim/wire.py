@@ -169,7 +169,7 @@ async def open_wire(port: str | None, listen: str | None) -> Pty | Tcp:
     return Pty(Path(port) if port else None)
 
 
-Commands = dict[str, Callable[..., None | Awaitable[None]]]
+Commands = dict[str, Callable[..., Awaitable[None] | None]]
 """What `{"do": NAME, **arguments}` on standard input calls."""
 
 

@@ -35,7 +35,7 @@ class WebServer:
             await _visited(sock)
             # in a thread, so that capturing goes on meanwhile: it takes 0.4 s on a PC and seconds on a Raspberry Pi
             await asyncio.to_thread(importlib.import_module, "gateway.web.app")
-            from gateway.web.app import serve  # noqa: PLC0415 - not before the first visitor
+            from gateway.web.app import serve  # not before the first visitor
 
             await serve(sock, self._backend, self._lang, gate)
 

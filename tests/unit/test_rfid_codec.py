@@ -89,7 +89,7 @@ def test_empty_field() -> None:
 
 def test_end_byte_inside_data() -> None:
     """7E, DD, BB and AA may stand in an EPC: frames are cut by their length."""
-    from binascii import crc_hqx  # noqa: PLC0415
+    from binascii import crc_hqx
 
     pc_epc = bytes.fromhex("3000 7E7EDDDDBBBBAAAA7EDDBBAA".replace(" ", ""))
     params = b"\xc9" + pc_epc + (crc_hqx(pc_epc, 0xFFFF) ^ 0xFFFF).to_bytes(2, "big")
