@@ -149,7 +149,12 @@ class MqttLink:
             if tls:
                 client.tls_set_context(self._tls())
             await asyncio.to_thread(
-                client.connect, host, port, KEEPALIVE_S, clean_start=self._clean_start if v5 else 3, properties=properties
+                client.connect,
+                host,
+                port,
+                KEEPALIVE_S,
+                clean_start=self._clean_start if v5 else 3,
+                properties=properties,
             )
         except ssl.SSLError as err:
             raise LinkError("broker_tls", url=self._settings.url, why=str(err)) from err
@@ -295,7 +300,11 @@ class MqttLink:
             return
         error = LinkError("link_lost", why=why)
         self._lost.set_result(error)
-        pending: list[asyncio.Future[Any]] = [*self._published.values(), *self._subscribed.values(), *(w[3] for w in self._waiting)]
+        pending: list[asyncio.Future[Any]] = [
+            *self._published.values(),
+            *self._subscribed.values(),
+            *(w[3] for w in self._waiting),
+        ]
         self._published.clear()
         self._subscribed.clear()
         self._waiting.clear()
@@ -304,7 +313,9 @@ class MqttLink:
                 future.set_exception(error)
                 future.exception()  # whoever waits sees it; nobody waiting is no fault
 
-    def _on_connect(self, _c: object, _u: object, _flags: object, code: ReasonCode, properties: Properties | None) -> None:
+    def _on_connect(
+        self, _c: object, _u: object, _flags: object, code: ReasonCode, properties: Properties | None
+    ) -> None:
         if self._connected.done():
             return
         if code.is_failure:

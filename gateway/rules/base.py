@@ -116,7 +116,7 @@ class Rule(Protocol):
     """A rule of one kind with one set of settings."""
 
     id: str
-    state_type: type[msgspec.Struct]
+    state_type: ClassVar[type[Any]]
     version: ClassVar[int]
 
     def initial(self) -> Any: ...

@@ -1,6 +1,6 @@
 """A lift's alarm: raised by the button, told again until a named person at the centre has acknowledged it, ended on site."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from pydantic import Field
@@ -71,7 +71,7 @@ class LiftState(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LiftRule:
-    state_type = LiftState
+    state_type: ClassVar[type[Any]] = LiftState
     version: ClassVar[int] = 1
 
     def __init__(self, config: LiftConfig) -> None:
@@ -164,8 +164,8 @@ class LiftRule:
         return msgspec.structs.replace(state, alarm=alarm), (say,)
 
     def _restarted(self, state: LiftState, event: Restarted, now: Stamp) -> LiftState:
-        """Across a reboot the old clock is void: what was waited for counts as due."""
-        state = msgspec.structs.replace(state, press=None, down=False)
+        """A press is measured anew. Across a reboot the old clock is void: what was waited for counts as due."""
+        state = msgspec.structs.replace(state, press=None)
         if state.alarm and event.rebooted:
             due = max(0, now.mono - int(self._profile.reemit_s * 1e6))
             state = msgspec.structs.replace(state, alarm=msgspec.structs.replace(state.alarm, told=due))

@@ -20,4 +20,3 @@ RULES: dict[str, RuleKind] = {
     "temperature": RuleKind(TemperatureConfig, TEMPERATURE_PROFILES, TemperatureRule),
     "lift": RuleKind(LiftConfig, LIFT_PROFILES, LiftRule),
 }
-

@@ -1,6 +1,6 @@
 """Temperature limits with hysteresis and delay; a sensor's fault is an alarm of its own and never a number."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from pydantic import Field
@@ -70,7 +70,7 @@ class TemperatureState(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class TemperatureRule:
-    state_type = TemperatureState
+    state_type: ClassVar[type[Any]] = TemperatureState
     version: ClassVar[int] = 1
 
     def __init__(self, config: TemperatureConfig) -> None:
@@ -114,7 +114,9 @@ class TemperatureRule:
                 return self._acked(state, event, now)
             case Restarted() if event.rebooted:
                 # Across a reboot the delay counts as passed: the next value decides at once.
-                return Step(msgspec.structs.replace(state, out_since=state.out_since and 0, bad_since=state.bad_since and 0))
+                return Step(
+                    msgspec.structs.replace(state, out_since=state.out_since and 0, bad_since=state.bad_since and 0)
+                )
             case Tick() | Delivered() | Restarted():
                 return Step(state)
 
@@ -146,7 +148,9 @@ class TemperatureRule:
             return msgspec.structs.replace(state, out=what, out_since=since), []
         limit = self._profile.high if what == "temperature_high" else self._profile.low
         alarm = Alarm(alarm_id(self.id, what, event.at), what, event.at.t, event.cause(), limit)
-        return msgspec.structs.replace(state, limit=alarm, out=None, out_since=None), [self._say("alarm.raised/1", alarm)]
+        return msgspec.structs.replace(state, limit=alarm, out=None, out_since=None), [
+            self._say("alarm.raised/1", alarm)
+        ]
 
     def _bad(self, state: TemperatureState, event: PointInput) -> Step:
         """A value that is not good neither raises nor clears a limit; lasting, it is a fault."""

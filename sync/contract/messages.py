@@ -160,7 +160,9 @@ class SignedCommand(_Message, frozen=True, kw_only=True):
     """`sig` is the Ed25519 signature in hex over the very bytes of `cmd`, by the key whose fingerprint is `key`."""
 
     cmd: Raw
-    key: Annotated[str, Meta(pattern="^[0-9a-f]{16}$", description="first 16 hex digits of the sha256 of the raw public key")]
+    key: Annotated[
+        str, Meta(pattern="^[0-9a-f]{16}$", description="first 16 hex digits of the sha256 of the raw public key")
+    ]
     sig: Annotated[str, Meta(pattern="^[0-9a-f]{128}$")]
 
 

@@ -8,6 +8,7 @@ from model.record import Stream
 
 CENTRAL_STATUS = "v1/central/status"
 ALL_UP = "v1/gw/+/up/#"
+ALL_ACKS = "v1/gw/+/down/ack/+/+"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 

@@ -1,0 +1,188 @@
+"""A store: three series of segments under one id. Synchronous; the journal's writer thread owns it."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from model.bodies import StoreDrop
+from model.errors import SettingsError, StoreDamaged
+from model.record import SERIES, Draft, Series, Stream, chain, draft, genesis
+from model.time import Stamp
+from sync.journal.segment import Head, Identity, Segment, Slice, create, streams_of
+
+SEGMENT_MAX_BYTES = 64 * 1024 * 1024
+_FILE = re.compile(r"(core|reading|diag)-(\d{6})\.db")
+
+LostRange = tuple[int, int, str]
+
+
+class Store:
+    """Writes go to the newest segment of each series; every segment stays readable until it is dropped."""
+
+    def __init__(self, directory: Path, gw: str, *, segment_max_bytes: int = SEGMENT_MAX_BYTES) -> None:
+        self.id = directory.name
+        self.gw = gw
+        self._dir = directory
+        self._limit = segment_max_bytes
+        self._files: dict[Series, list[tuple[Path, dict[Stream, int]]]] = {"core": [], "reading": [], "diag": []}
+        self._current: dict[Series, Segment] = {}
+        self.heads: dict[Stream, Head] = {}
+        self.state: dict[str, bytes] = {}
+
+    @classmethod
+    def open(cls, parent: Path, gw: str, *, segment_max_bytes: int = SEGMENT_MAX_BYTES) -> "Store":
+        """The store under `parent`, or a new one. Raises StoreError, SettingsError when it is another gateway's."""
+        parent.mkdir(parents=True, exist_ok=True)
+        found = sorted(p for p in parent.iterdir() if p.is_dir())
+        directory = found[0] if found else parent / str(uuid.uuid4())
+        directory.mkdir(exist_ok=True)
+        store = cls(directory, gw, segment_max_bytes=segment_max_bytes)
+        store.reopen()
+        return store
+
+    def reopen(self) -> None:
+        """Take everything from the disk, as at a start. Also after a failed write: what a failed fsync left is unknown."""
+        self.close()
+        self._files = {"core": [], "reading": [], "diag": []}
+        for path in sorted(self._dir.iterdir()):
+            if match := _FILE.fullmatch(path.name):
+                series: Series = match[1]  # type: ignore[assignment]  # the pattern allows nothing else
+                segment = Segment(path, writable=False)
+                self._files[series].append((path, segment.starts()))
+                segment.close()
+        for series in self._files:
+            if not self._files[series]:
+                self._grow(series, 1, {s: Head(0, genesis(self.id)) for s in streams_of(series)})
+            segment = self._open_current(series)
+            if segment.identity.gw != self.gw:
+                raise SettingsError(
+                    "store_of_other_gateway", gateway=self.gw, found=segment.identity.gw, path=self._dir
+                )
+            self.heads |= segment.heads()
+        self.state = self._current["core"].state()
+        self._finish_drops()
+
+    def close(self) -> None:
+        for segment in self._current.values():
+            segment.close()
+        self._current.clear()
+
+    def _open_current(self, series: Series) -> Segment:
+        segment = Segment(self._files[series][-1][0], writable=True)
+        self._current[series] = segment
+        return segment
+
+    def _grow(self, series: Series, number: int, heads: Mapping[Stream, Head]) -> None:
+        path = self._dir / f"{series}-{number:06d}.db"
+        create(path, Identity(self.gw, self.id, series, number), heads, self.state if series == "core" else {})
+        self._files[series].append((path, {s: h.seq + 1 for s, h in heads.items()}))
+
+    def append(
+        self, series: Series, drafts: Mapping[Stream, list[Draft]], state: Mapping[str, bytes | None]
+    ) -> dict[Stream, int]:
+        """Make drafts durable in one transaction; the first number of each stream. Raises StoreError: then nothing was taken."""
+        segment = self._current.get(series)
+        if segment is None:
+            self.reopen()
+            segment = self._current[series]
+        first = {stream: self.heads[stream].seq + 1 for stream in drafts}
+        batches = [
+            (stream, chain(self.heads[stream].hash, self.gw, self.id, stream, first[stream], items))
+            for stream, items in drafts.items()
+        ]
+        try:
+            segment.write(batches, state)
+        except BaseException:
+            self.close()
+            raise
+        for stream, records in batches:
+            if records:
+                self.heads[stream] = Head(records[-1].seq, records[-1].hash)
+        for key, value in state.items():
+            if value is None:
+                self.state.pop(key, None)
+            else:
+                self.state[key] = value
+        if segment.size() >= self._limit:
+            self._rotate(series, segment)
+        return first
+
+    def _rotate(self, series: Series, segment: Segment) -> None:
+        self._grow(series, segment.identity.number + 1, {s: self.heads[s] for s in streams_of(series)})
+        segment.close()
+        self._open_current(series)
+
+    # reading: from any thread, each with its own Segment objects
+
+    def file_of(self, stream: Stream, seq: int) -> Path:
+        """The segment that holds, or will hold, this number. Raises StoreDamaged when it was dropped."""
+        for path, starts in reversed(self._files[SERIES[stream]]):
+            if starts[stream] <= seq:
+                return path
+        raise StoreDamaged("store_hole", path=self._dir, stream=stream, seq=seq)
+
+    def low(self, stream: Stream) -> int:
+        """The oldest number still held."""
+        return self._files[SERIES[stream]][0][1][stream]
+
+    def size(self) -> int:
+        """All bytes on disk, with the WALs."""
+        return sum(p.stat().st_size for p in self._dir.iterdir())
+
+    # dropping
+
+    def lost(self, stream: Stream) -> list[LostRange]:
+        """Ranges that were never acknowledged and can no longer be sent."""
+        return msgspec.json.decode(self.state.get(f"lost/{stream}", b"[]"), type=list[LostRange])
+
+    def drop_oldest(self, series: Series, upto: Mapping[Stream, int], reason: str, at: Stamp) -> bool:
+        """Drop the oldest full segment of a series whole, after saying so on `audit`. False when only the current one is left."""
+        files = self._files[series]
+        if len(files) < 2:
+            return False
+        path, starts = files[0]
+        size = sum(p.stat().st_size for p in self._dir.glob(path.name + "*"))
+        drafts: list[Draft] = []
+        state: dict[str, bytes | None] = {f"dropped/{series}": path.name.encode()}
+        for stream, first in starts.items():
+            last = files[1][1][stream] - 1
+            if last < first:
+                continue
+            done = upto.get(stream, 0)
+            body = StoreDrop(series=series, stream=stream, first=first, last=last, upto=done, bytes=size, reason=reason)
+            drafts.append(draft("store.drop/1", body, at))
+            if last > done:
+                ranges = [*self.lost(stream), (max(first, done + 1), last, reason)]
+                state[f"lost/{stream}"] = msgspec.json.encode(ranges)
+        self.append("core", {Stream.AUDIT: drafts}, state)
+        self._finish_drops()
+        return True
+
+    def _finish_drops(self) -> None:
+        """Remove what was declared dropped: a crash may have come between the word and the deed."""
+        for series, files in self._files.items():
+            name = self.state.get(f"dropped/{series}", b"").decode()
+            while name and len(files) > 1 and files[0][0].name <= name:
+                path, _ = files.pop(0)
+                for part in self._dir.glob(path.name + "*"):
+                    part.unlink()
+
+
+def read(path: Path, cache: dict[Path, Segment], stream: Stream, first: int, records: int, size: int) -> Slice:
+    """Read through a small cache of open segments that belongs to the reading thread."""
+    return _cached(path, cache).read(stream, first, records, size)
+
+
+def hash_at(path: Path, cache: dict[Path, Segment], stream: Stream, seq: int) -> bytes:
+    return _cached(path, cache).hash_at(stream, seq)
+
+
+def _cached(path: Path, cache: dict[Path, Segment]) -> Segment:
+    if path not in cache:
+        if len(cache) >= 6:
+            cache.pop(next(iter(cache))).close()
+        cache[path] = Segment(path, writable=False)
+    return cache[path]
