@@ -10,7 +10,10 @@ import msgspec
 
 
 class PointNow(msgspec.Struct, frozen=True):
-    """`value` is in `unit`, None where `quality` is not good. `since` is when this poll was made (us, UTC)."""
+    """`value` is in `unit`, None where `quality` is not good. `at` is when this poll was made (us, UTC).
+
+    `label` has the profile's words for the point by language (`zh`, `en`); empty where it has none.
+    """
 
     name: str
     unit: str
@@ -18,6 +21,7 @@ class PointNow(msgspec.Struct, frozen=True):
     quality: str
     at: int
     age_s: float
+    label: dict[str, str] = {}
 
 
 class Problem(msgspec.Struct, frozen=True):

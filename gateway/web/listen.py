@@ -5,6 +5,7 @@ import errno
 import importlib
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from gateway.status import Backend
 from gateway.web.access import Gate, is_loopback
@@ -64,7 +65,7 @@ def _bound(listen: str) -> socket.socket:
 
 def _url(host: str, port: int) -> str:
     """What to type in a browser: for the wildcard address that is the machine's own one."""
-    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+    if ip_address(host).is_unspecified:
         host = _own_address()
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 

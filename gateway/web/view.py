@@ -3,8 +3,8 @@
 `level` is the traffic light: ok, warn, bad, or idle where there is nothing to judge.
 """
 
-import re
 from functools import partial
+from string import digits
 from typing import Any
 
 from gateway.status import AlarmNow, DeviceNow, LinkNow, PointNow, Problem, ScanNow, Snapshot, StreamNow
@@ -17,8 +17,11 @@ _LINK = {"off": "idle", "connecting": "warn", "online": "ok", "offline": "warn"}
 _CENTRAL = {"up": "ok", "down": "warn", "unknown": "idle"}
 _TIME = {"ntp": "ok", "gnss": "ok", "rtc": "warn", "estimated": "warn", "unknown": "warn"}
 
-_UNITS = {"1": "", "Cel": "°C", "cm/s": "cm/s"}
+_UNITS = {"1": "", "Cel": "°C"}
 """Where people write a UCUM unit in another way."""
+
+_SMALL = {"1", "s", "h"}
+"""Contacts, codes, counters and clocks are shown small; what is measured is shown large."""
 
 _CARRIERS = {
     "]E0": "EAN-13",
@@ -39,8 +42,6 @@ _CARRIERS = {
 _CONTROL = {code: 0x2400 + code for code in range(32)}
 """Control characters as their pictures: GS shows as ␝."""
 
-_NUMBERED = re.compile(r"([a-z_]+?)_?(\d+)")
-
 
 def view(now: Snapshot, lang: str) -> dict[str, Any]:
     """All parts of the page; times are microseconds UTC on the gateway's clock."""
@@ -54,17 +55,10 @@ def view(now: Snapshot, lang: str) -> dict[str, Any]:
         "summary": _summary(now, lang),
         "links": _links(now.link, lang),
         "devices": [_device(device, now.now, lang) for device in now.devices],
-        "alarms": [_alarm(alarm, lang) for alarm in alarms],
+        "alarms": [_alarm(alarm, _labels(now, lang), lang) for alarm in alarms],
         "scans": [_scan(scan) for scan in now.scans],
         "streams": [_stream(stream, len({s.store for s in now.streams}) > 1, lang) for stream in now.streams],
     }
-
-
-def point_label(name: str, lang: str) -> str:
-    """The catalogue's word for a point (`di3` is the third `di`), or its own name."""
-    stem, number = _stem(name)
-    words = _known(f"page.point.{stem}", lang)
-    return f"{words} {number}".rstrip() if words else name
 
 
 def _light(level: str, words: str, **more: Any) -> dict[str, Any]:
@@ -123,8 +117,8 @@ def _device(device: DeviceNow, now: int, lang: str) -> dict[str, Any]:
         **_light(_HEALTH[device.health], text(f"health.{device.health}", lang)),
         "seen": device.last_seen,
         **_problem(device.problem, lang),
-        "measures": [_point(point, now, lang) for point in device.points if point.unit != "1"],
-        "states": [_point(point, now, lang) for point in device.points if point.unit == "1"],
+        "measures": [_point(point, now, lang) for point in device.points if point.unit not in _SMALL],
+        "states": [_point(point, now, lang) for point in device.points if point.unit in _SMALL],
     }
 
 
@@ -132,29 +126,39 @@ def _point(point: PointNow, now: int, lang: str) -> dict[str, Any]:
     good = point.quality == "good" and point.value is not None
     return {
         "name": point.name,
-        "label": point_label(point.name, lang),
+        "label": _label(point, lang),
         "good": good,
         **(_value(point, lang) if good else {"value": text(f"quality.{point.quality}", lang), "unit": ""}),
         "at": now - round(point.age_s * 1e6),
     }
 
 
+def _label(point: PointNow, lang: str) -> str:
+    return point.label.get(lang[:2], point.name)
+
+
+def _labels(now: Snapshot, lang: str) -> dict[tuple[str, str], str]:
+    """What the points are called, by device and name."""
+    return {(device.id, point.name): _label(point, lang) for device in now.devices for point in device.points}
+
+
 def _value(point: PointNow, lang: str) -> dict[str, str]:
     """A good value and its unit as people read them; for a state with a word of its own, that word."""
     assert point.value is not None
-    stem, _ = _stem(point.name)
-    words = _known(f"page.state.{stem}.{point.value:g}", lang) if point.unit == "1" else None
+    words = _state(point.name, point.value, lang) if point.unit == "1" else None
     return {"value": words or _number(point.value, point.unit), "unit": _UNITS.get(point.unit, point.unit)}
 
 
 def _number(value: float, unit: str) -> str:
     """Measured values keep at least one decimal, so that the digits stand still when a value passes a whole number."""
-    digits = f"{value:g}" if unit == "1" else f"{value:.1f}" if round(value, 1) == value else str(value)
-    return digits.replace("-", "\N{MINUS SIGN}")
+    number = f"{value:.15g}" if unit in _SMALL else f"{value:.1f}" if round(value, 1) == value else str(value)
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
-def _alarm(alarm: AlarmNow, lang: str) -> dict[str, Any]:
-    where = [alarm.device] if alarm.point is None else [alarm.device, point_label(alarm.point, lang)]
+def _alarm(alarm: AlarmNow, labels: dict[tuple[str, str], str], lang: str) -> dict[str, Any]:
+    where = [alarm.device]
+    if alarm.point is not None:
+        where.append(labels.get((alarm.device, alarm.point), alarm.point))
     unit = alarm.unit or "1"
     number = None if alarm.value is None else f"{_number(alarm.value, unit)} {_UNITS.get(unit, unit)}".rstrip()
     state = f"page.alarm.{alarm.state}" if alarm.acked_by is None else f"page.alarm.{alarm.state}_by"
@@ -202,13 +206,8 @@ def _stream(stream: StreamNow, named: bool, lang: str) -> dict[str, Any]:
     }
 
 
-def _stem(name: str) -> tuple[str, str]:
-    """`di3` as ("di", "3"), `temperature` as ("temperature", "")."""
-    match = _NUMBERED.fullmatch(name)
-    return (match[1], match[2]) if match else (name, "")
-
-
-def _known(key: str, lang: str) -> str | None:
-    """The catalogue's text, or None where it has none."""
+def _state(name: str, value: float, lang: str) -> str | None:
+    """The word for what a contact or relay (`di3`, `relay1`) says, or None for any other point."""
+    key = f"page.state.{name.rstrip(digits)}.{value:g}"
     words = text(key, lang)
     return None if words == key else words

@@ -21,10 +21,19 @@ from gateway.status import (
 
 MINUTE_US = 60_000_000
 
+LABELS = {
+    "temperature": {"zh": "温度", "en": "Temperature"},
+    "humidity": {"zh": "湿度", "en": "Humidity"},
+    "di1": {"zh": "输入 1", "en": "Input 1"},
+    "floor": {"zh": "物理楼层", "en": "Physical floor"},
+    "speed": {"zh": "运行速度", "en": "Speed"},
+    "run_hours": {"zh": "累计运行时间", "en": "Run hours"},
+}
+
 
 def measure(name: str, value: float | None, unit: str = "1", quality: str = "good", age_s: float = 1.0) -> PointNow:
     at = time.time_ns() // 1000 - round(age_s * 1e6)
-    return PointNow(name=name, unit=unit, value=value, quality=quality, at=at, age_s=age_s)
+    return PointNow(name, unit, value, quality, at, age_s, LABELS.get(name, {}))
 
 
 class ColdRoom:
@@ -112,7 +121,9 @@ def _start(now: int) -> Snapshot:
             _device("io1", "modbus", *(measure(f"di{n}", n % 2) for n in range(1, 5)), measure("relay1", 0)),
             _device("scan1", "scanner", health="offline", last_seen=now - 7 * MINUTE_US, problem=gone),
             _device("portal", "rfid_m100"),
-            _device("lift1", "modbus", measure("floor", 5), measure("speed", 0.43, "m/s")),
+            _device(
+                "lift1", "modbus", measure("floor", 5), measure("speed", 0.43, "m/s"), measure("run_hours", 1204, "h")
+            ),
         ],
         alarms=[],
         scans=[

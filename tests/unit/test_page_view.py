@@ -89,11 +89,16 @@ def test_numbers_as_people_write_them(value: float, unit: str, shown: str) -> No
 
 
 def test_states_and_points_by_name() -> None:
-    """`di2` is the second input and says open or closed; a point that the catalogue does not know keeps its name."""
-    points = [measure("di2", 1), measure("relay1", 0), measure("odd_one", 2)]
+    """Contacts and relays say their state in a word; a point without a label keeps its name and its number."""
+    points = [measure("di1", 1), measure("relay8", 0), measure("odd_one", 2), measure("run_hours", 1763712000, "h")]
     device = msgspec.structs.replace(ColdRoom().snapshot().devices[0], points=points)
-    seen = view(changed(devices=[device]), "en")["devices"][0]["states"]
-    assert [(p["label"], p["value"]) for p in seen] == [("Input 2", "closed"), ("Relay 1", "off"), ("odd_one", "2")]
+    seen = view(changed(devices=[device]), "zh-CN")["devices"][0]["states"]
+    assert [(p["label"], p["value"]) for p in seen] == [
+        ("输入 1", "闭合"),
+        ("relay8", "断开"),
+        ("odd_one", "2"),
+        ("累计运行时间", "1763712000"),
+    ]
 
 
 def test_rows_of_two_stores_say_whose_they_are() -> None:

@@ -2,7 +2,7 @@
 "use strict";
 
 const LOST_AFTER_MS = 15000; // three of the server's heartbeats
-const RECONNECT_MS = 3000;
+const RECONNECT_MS = 2000;
 const PLOT_EVERY_MS = 10000;
 const HOUR_S = 3600;
 
