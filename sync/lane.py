@@ -1,0 +1,185 @@
+"""One stream of one store on its way to the centre: its watermark, what is in flight, what was settled otherwise."""
+
+from collections import deque
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from model.record import Stream
+from sync.contract.messages import Ack
+from sync.flow import Flow, Mark
+from sync.journal.journal import Journal
+
+IN_FLIGHT_MAX = 8
+PATIENCE_S = 5.0
+PATIENCE_MAX_S = {stream: 30.0 if stream is Stream.ALARM else 60.0 for stream in Stream}
+HOLE_S = 1.0
+"""A batch that the centre misses is sent again once it has been under way for so long."""
+
+Verdict = Literal["progress", "nothing", "stale", "fork"]
+
+
+class InFlight(NamedTuple):
+    first: int
+    last: int
+    head: str
+    size: int
+    mark: Mark
+
+
+class Watermark(msgspec.Struct):
+    """What the centre has settled, as stored: losing it costs a resend."""
+
+    upto: int = 0
+    epoch: int = 0
+    refused: list[tuple[int, int, str]] = []
+
+
+class Counts(NamedTuple):
+    """captured = acknowledged + waiting + lost + refused."""
+
+    captured: int
+    acknowledged: int
+    waiting: int
+    lost: int
+    refused: int
+
+
+def _within(a: int, b: int, low: int, high: int) -> int:
+    return max(0, min(b, high) - max(a, low) + 1)
+
+
+class Lane:
+    """All methods are for the event loop's thread; times are seconds of one monotonic clock."""
+
+    def __init__(self, journal: Journal, stream: Stream, flow: Flow | None) -> None:
+        self.stream = stream
+        self._journal = journal
+        self._flow = flow
+        stored = journal.state(f"ack/{stream}")
+        self._mark = msgspec.json.decode(stored, type=Watermark) if stored else Watermark()
+        self._flying: deque[InFlight] = deque()
+        self._next = self._mark.upto + 1
+        self._progress_at = 0.0
+        self._patience = PATIENCE_S
+        self._not_before = 0.0
+        self.forked = False
+
+    @property
+    def upto(self) -> int:
+        return self._mark.upto
+
+    @property
+    def next(self) -> int:
+        """The number that the next batch starts with, if it is still held."""
+        return self._next
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._flying)
+
+    def ready(self, now: float) -> bool:
+        """Whether there is something to send and room for it in this lane."""
+        return (
+            not self.forked
+            and self._next <= self._journal.last(self.stream)
+            and len(self._flying) < IN_FLIGHT_MAX
+            and now >= self._not_before
+        )
+
+    def sent(self, first: int, last: int, head: str, size: int, now: float) -> None:
+        if not self._flying:
+            self._progress_at = now
+        mark = self._flow.sent(size, now) if self._flow else Mark(now, 0)
+        self._flying.append(InFlight(first, last, head, size, mark))
+        self._next = last + 1
+
+    def rewind(self) -> None:
+        """Forget what is in flight and start again after the watermark."""
+        for batch in self._flying:
+            if self._flow:
+                self._flow.forgotten(batch.size)
+        self._flying.clear()
+        self._next = self._mark.upto + 1
+
+    def revive(self) -> None:
+        """The centre has just come back: start again at once."""
+        self._patience = PATIENCE_S
+        self._not_before = 0.0
+        self.rewind()
+
+    def refused_by_broker(self, now: float) -> None:
+        """A publish was not taken: it counts as not sent."""
+        self.rewind()
+        self._not_before = now + self._patience
+        self._patience = min(2 * self._patience, PATIENCE_MAX_S[self.stream])
+
+    def deadline(self) -> float | None:
+        """When patience ends, if anything is in flight."""
+        return self._progress_at + self._patience if self._flying else None
+
+    def impatient(self, now: float) -> bool:
+        """No progress for the time T: go back, and wait twice as long the next time."""
+        due = self.deadline()
+        if due is None or now < due:
+            return False
+        self.rewind()
+        self._patience = min(2 * self._patience, PATIENCE_MAX_S[self.stream])
+        return True
+
+    def head_in_flight(self, seq: int) -> str | None:
+        """The hash at `seq` where a batch in flight ends there."""
+        return next((b.head for b in self._flying if b.last == seq), None)
+
+    def acknowledged(self, ack: Ack, head: str | None, now: float) -> Verdict:
+        """Take an acknowledgement in. `head` is our own hash at `ack.upto`, None where it is no longer held."""
+        mark = self._mark
+        if ack.ingest < mark.epoch or (ack.ingest == mark.epoch and ack.upto < mark.upto):
+            return "stale"
+        if ack.upto > self._journal.last(self.stream) or (head and ack.head and head != ack.head):
+            self.forked = True
+            return "fork"
+        back = ack.upto < mark.upto  # a new epoch: the centre was restored from a backup
+        progress = ack.upto > mark.upto
+        if ack.upto != mark.upto or ack.ingest != mark.epoch or ack.refused != mark.refused:
+            self._mark = Watermark(ack.upto, ack.ingest, ack.refused)
+            self._journal.note(f"ack/{self.stream}", msgspec.json.encode(self._mark))
+        if back:
+            self.rewind()
+        while self._flying and self._flying[0].last <= ack.upto:
+            batch = self._flying.popleft()
+            if self._flow:
+                self._flow.acknowledged(batch.size, batch.mark, now)
+        self._next = max(self._next, ack.upto + 1)
+        if progress:
+            self._progress_at = now
+            self._patience = PATIENCE_S
+            self._not_before = 0.0
+        if ack.missing and self._flying and now - self._flying[0].mark.at > HOLE_S:
+            self.rewind()
+        return "progress" if progress or back else "nothing"
+
+    def gaps(self) -> list[tuple[int, int, str]]:
+        """Ranges above the watermark that can no longer be sent, with their reasons."""
+        low = self._journal.low(self.stream)
+        upto = self._mark.upto
+        ranges = [(max(a, upto + 1), b, why) for a, b, why in self._journal.lost(self.stream) if b > upto]
+        covered = upto
+        retired: list[tuple[int, int, str]] = []
+        for a, b, _ in ranges:
+            if a > covered + 1:
+                retired.append((covered + 1, a - 1, "retired"))
+            covered = b
+        if low - 1 > covered:
+            retired.append((covered + 1, low - 1, "retired"))
+        return sorted([*ranges, *retired])
+
+    def counts(self) -> Counts:
+        captured = self._journal.last(self.stream)
+        upto = self._mark.upto
+        lost_ranges = self._journal.lost(self.stream)
+        lost = sum(b - a + 1 for a, b, _ in lost_ranges)
+        refused = sum(_within(a, b, 1, upto) for a, b, _ in self._mark.refused)
+        settled_lost = sum(_within(a, b, 1, upto) for a, b, _ in lost_ranges)
+        waiting = captured - upto - (lost - settled_lost)
+        return Counts(captured, upto - settled_lost - refused, waiting, lost, refused)
