@@ -1,0 +1,133 @@
+"""The camera driver with its child against simulated streams and image files."""
+
+import asyncio
+import urllib.request
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import zxingcpp
+from pyzbar import pyzbar
+
+from drivers.camera.config import CameraConfig
+from drivers.camera.driver import CameraDevice
+from model.ports import Health
+from support.context import MemoryContext, running
+from support.pictures import qr
+from support.sims import Sim, StartSim
+
+
+def camera(source: object, context: MemoryContext, **settings: Any) -> CameraDevice:
+    """With a patience that no busy test machine exhausts."""
+    values = {"id": "cam1", "driver": "camera", "source": str(source), "fps": 20, "deadline_s": 20, **settings}
+    return CameraDevice(CameraConfig.model_validate(values), context)
+
+
+def count(context: MemoryContext, number: int) -> bool:
+    return len(context.observations) == number
+
+
+def told(context: MemoryContext) -> list[tuple[str, str]]:
+    return [(scan.symbology, scan.data.decode()) for scan in context.observations]
+
+
+def sent(sim: Sim) -> list[tuple[str, str]]:
+    return [(line["symbology"], line["text"]) for line in sim.log() if line["event"] == "scan"]
+
+
+async def test_codes_of_a_stream_arrive_once_each(sim: StartSim) -> None:
+    """What the camera showed is what arrives, stamped with the time of the picture."""
+    lens, context = await sim("camera", "--every", "0"), MemoryContext("cam1")
+    async with running(camera(lens.endpoint, context)):
+        await context.until(lambda: context.healths == [(Health.ONLINE, None)])
+        for number, text in enumerate(["A1", "https://id.example/01/06901234567892", "冷藏药品"], 1):
+            await lens.command("show", text=text)
+            await context.until(partial(count, context, number))
+    assert told(context) == sent(lens)
+    shown = [line for line in lens.log() if line["event"] == "scan"]
+    for scan, line in zip(context.observations, shown, strict=True):
+        # the log is written after the picture has gone, and the picture may arrive in between
+        assert abs(scan.at.mono - line["mono"]) < 5_000_000
+
+
+async def test_camera_by_itself(sim: StartSim) -> None:
+    """Without commands the simulator shows unique codes; what arrives was shown, nothing twice."""
+    lens, context = await sim("camera", "--every", "0.4", "--hold", "0.3", "--fps", "20"), MemoryContext("cam1")
+    async with running(camera(lens.endpoint, context)):
+        await context.until(lambda: len(context.observations) >= 3)
+    assert len(set(told(context))) == len(told(context))
+    assert set(told(context)) <= set(sent(lens))
+
+
+async def test_code_comes_back_into_view(sim: StartSim) -> None:
+    """It is a new scan once it has left the view, and only then."""
+    lens, quick, slow = await sim("camera", "--every", "0"), MemoryContext("cam1"), MemoryContext("cam1")
+    async with running(camera(lens.endpoint, quick, left_s=0)), running(camera(lens.endpoint, slow, left_s=3600)):
+        for number, text in enumerate(["A", "B", "A", "C"], 1):
+            await lens.command("show", text=text)
+            await quick.until(partial(count, quick, number))
+        await slow.until(lambda: len(slow.observations) == 3)
+    assert [text for _, text in told(quick)] == ["A", "B", "A", "C"]
+    assert [text for _, text in told(slow)] == ["A", "B", "C"]
+
+
+async def test_dark_camera_is_degraded(tmp_path: Path) -> None:
+    """A picture without contrast is a picture, but no eye: it is told, and light heals it."""
+    picture, context = tmp_path / "snapshot.png", MemoryContext("cam1")
+    cv2.imwrite(str(picture), np.full((480, 640), 3, np.uint8))
+    async with running(camera(picture, context)):
+        await context.until(lambda: context.healths == [(Health.DEGRADED, "camera_blind")])
+        qr(picture, "light")
+        await context.until(lambda: context.healths[1:] == [(Health.ONLINE, None)])
+
+
+async def test_image_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    """A snapshot that somebody replaces is a camera too."""
+    picture, context = tmp_path / "snapshot.png", MemoryContext("cam1")
+    qr(picture, "one")
+    async with running(camera(picture, context)):
+        await context.until(lambda: told(context) == [("]Q1", "one")])
+        qr(picture, "two")
+        await context.until(lambda: told(context) == [("]Q1", "one"), ("]Q1", "two")])
+
+
+async def test_symbologies_as_transmitted(tmp_path: Path) -> None:
+    """GS1 data keeps its separators and has no brackets; UPC-A comes as 13 digits; several codes of one picture all
+    come. These symbols are zxing-cpp's own drawings: segno draws no Data Matrix."""
+    gs1 = zxingcpp.create_barcode("(01)06901234567892(10)AB1(21)X", zxingcpp.BarcodeFormat.DataMatrix, gs1=True)
+    upca = zxingcpp.create_barcode("012345678905", zxingcpp.BarcodeFormat.UPCA)
+    code128 = zxingcpp.create_barcode("BOX-7", zxingcpp.BarcodeFormat.Code128)
+    sheet = np.full((700, 500), 255, np.uint8)
+    for number, symbol in enumerate((gs1, upca, code128)):
+        image = np.array(symbol.to_image(scale=3))
+        top = 40 + 220 * number
+        sheet[top : top + image.shape[0], 40 : 40 + image.shape[1]] = image
+    cv2.imwrite(str(tmp_path / "sheet.png"), sheet)
+    context = MemoryContext("cam1")
+    async with running(camera(tmp_path / "sheet.png", context)):
+        await context.until(lambda: len(context.observations) == 3)
+    assert set(told(context)) == {
+        ("]d2", "010690123456789210AB1\x1d21X"),
+        ("]E0", "0012345678905"),
+        ("]C0", "BOX-7"),
+    }
+
+
+def first_picture(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=20) as stream:
+        assert stream.headers.get_content_type() == "multipart/x-mixed-replace"
+        assert stream.readline().rstrip() == b"--" + stream.headers.get_param("boundary").encode()
+        headers = dict(line.decode().rstrip().split(": ") for line in iter(stream.readline, b"\r\n"))
+        jpeg: bytes = stream.read(int(headers["Content-Length"]))
+    return jpeg
+
+
+async def test_foreign_reader_understands_the_simulator(sim: StartSim) -> None:
+    """Python's HTTP client and zbar, nothing of ours and not the decoder of the driver."""
+    lens = await sim("camera", "--text", "PEER-1")
+    jpeg = await asyncio.to_thread(first_picture, lens.endpoint)
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert [found.data for found in pyzbar.decode(image)] == [b"PEER-1"]
+    assert sent(lens) == [("]Q1", "PEER-1")]

@@ -1,0 +1,27 @@
+"""Pictures with codes, drawn by segno, which shares nothing with the decoder; and one that is made to hurt."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import segno
+
+
+def qr(path: Path, text: str) -> None:
+    """Replaces the file in one step, as a camera's snapshot service would."""
+    fresh = path.with_suffix(".new")
+    segno.make_qr(text).save(str(fresh), kind="png", scale=5, border=4)
+    fresh.replace(path)
+
+
+def bomb(path: Path, side: int) -> None:
+    """A black PNG of `side` x `side` pixels, whole and valid: 50,000 give 2.5 thousand million pixels in 1.4 MB."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    squeeze = zlib.compressobj(1)
+    row = bytes(1 + (side + 7) // 8)
+    pixels = b"".join(squeeze.compress(row) for _ in range(side)) + squeeze.flush()
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b""))
