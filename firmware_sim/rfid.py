@@ -61,6 +61,7 @@ class Module:
         self._power = 2600
         self._spoil: Literal["crc", "checksum", "half"] | None = None
         self._plugged = True
+        self._hung = False
 
     def _frame(self, kind: int, command: int, params: bytes) -> bytes:
         body = bytes((kind, command)) + len(params).to_bytes(2, "big") + params
@@ -112,6 +113,8 @@ class Module:
                 self._obey(body[1], body[4:])
 
     def _obey(self, command: int, params: bytes) -> None:
+        if self._hung:
+            return
         if command == MODULE_INFO and params and params[0] in INFO:
             self._respond(command, params + INFO[params[0]])
         elif command == SINGLE:
@@ -154,6 +157,12 @@ class Module:
         self._rounds = 0
         self._log("fault", what="reboot")
 
+    def hang(self) -> None:
+        """It hears nothing any more, until it is unplugged and replugged."""
+        self._hung = True
+        self._rounds = 0
+        self._log("fault", what="hang")
+
     def unplug(self) -> None:
         """A USB plug is its power too."""
         self._plugged = False
@@ -162,6 +171,7 @@ class Module:
 
     def replug(self) -> None:
         self._plugged = True
+        self._hung = False
         self._wire.replug()
 
     def commands(self) -> Commands:
@@ -171,6 +181,7 @@ class Module:
             "corrupt": self.corrupt,
             "noise": self.noise,
             "reboot": self.reboot,
+            "hang": self.hang,
             "unplug": self.unplug,
             "replug": self.replug,
         }

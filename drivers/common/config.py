@@ -27,7 +27,7 @@ class BusConfig(BaseModel):
 
 
 class SerialDeviceConfig(DeviceConfig):
-    """A device with a port of its own: `/dev/...`, or `tcp://host:port` (there the serial server's line settings hold)."""
+    """A device with a port of its own: `/dev/...`, or `tcp://host:port` (a serial server sets its line itself)."""
 
     port: str
     baudrate: PositiveInt = 9600

@@ -9,7 +9,7 @@ from typing import Any
 from model.errors import DriverError
 from model.observation import Observation
 from model.ports import Driver, Health
-from model.time import Stamp, TimeQuality
+from model.time import Clock, Stamp, TimeQuality
 
 
 class SystemClock:
@@ -24,12 +24,20 @@ class SystemClock:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 + self.ahead_us
 
 
+class HeldClock(SystemClock):
+    """No time passes but what the test adds in `ahead_us`."""
+
+    def mono(self) -> int:
+        return self.ahead_us
+
+
 class MemoryContext:
     """`committing`, where set, runs before a commit returns: it may wait or raise."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, clock: SystemClock | None = None) -> None:
         self.device = device
-        self.clock = SystemClock()
+        self.time = clock or SystemClock()
+        self.clock: Clock = self.time
         self.observations: list[Any] = []
         self.committed: list[Any] = []
         self.healths: list[tuple[Health, str | None]] = []
@@ -65,14 +73,21 @@ class MemoryContext:
 
 
 @asynccontextmanager
-async def running(driver: Driver) -> AsyncIterator[asyncio.Task[None]]:
-    """The driver's `run()` as a task, cancelled at the end of the block; its error is raised there."""
+async def running(driver: Driver) -> AsyncIterator[None]:
+    """`run()` beside the block, cancelled at its end; an error of the driver is raised there."""
     task = asyncio.create_task(driver.run())
     try:
-        yield task
+        yield
     finally:
         task.cancel()
         try:
             await task
         except asyncio.CancelledError:
             pass
+
+
+async def until(true: Callable[[], object], seconds: float = 20) -> None:
+    """Wait until something that only a look can tell, such as a simulator's log, is true. TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.01)
