@@ -4,25 +4,16 @@ import asyncio
 import urllib.request
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import zxingcpp
 from pyzbar import pyzbar
 
-from drivers.camera.config import CameraConfig
-from drivers.camera.driver import CameraDevice
 from model.ports import Health
+from support.camera import camera, qr
 from support.context import MemoryContext, running
-from support.pictures import qr
 from support.sims import Sim, StartSim
-
-
-def camera(source: object, context: MemoryContext, **settings: Any) -> CameraDevice:
-    """With a patience that no busy test machine exhausts."""
-    values = {"id": "cam1", "driver": "camera", "source": str(source), "fps": 20, "deadline_s": 20, **settings}
-    return CameraDevice(CameraConfig.model_validate(values), context)
 
 
 def count(context: MemoryContext, number: int) -> bool:

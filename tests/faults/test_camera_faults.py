@@ -9,25 +9,17 @@ import subprocess
 import sys
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from drivers.camera.config import CameraConfig
-from drivers.camera.driver import CameraDevice
 from model.errors import DriverError, PermanentError, TransientError
 from model.ports import Health
+from support.camera import bomb, camera, qr
 from support.context import MemoryContext, running
-from support.pictures import bomb, qr
 from support.sims import StartSim
 
 ROOT = Path(__file__).parents[2]
 ONLINE = (Health.ONLINE, None)
-
-
-def camera(source: object, context: MemoryContext, **settings: Any) -> CameraDevice:
-    values = {"id": "cam1", "driver": "camera", "source": str(source), "fps": 20, "deadline_s": 20, **settings}
-    return CameraDevice(CameraConfig.model_validate(values), context)
 
 
 def decoder_of(parent: int) -> int:
@@ -159,6 +151,7 @@ DAEMON = """
 import asyncio, sys
 from drivers.camera.config import CameraConfig
 from drivers.camera.driver import CameraDevice
+from support.camera import bomb, camera, qr
 from support.context import MemoryContext
 
 class Telling(MemoryContext):

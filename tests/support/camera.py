@@ -1,10 +1,21 @@
-"""Pictures with codes, drawn by segno, which shares nothing with the decoder; and one that is made to hurt."""
+"""A camera driver for tests, pictures with codes drawn by segno, which shares nothing with the decoder, and a bomb."""
 
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import segno
+
+from drivers.camera.config import CameraConfig
+from drivers.camera.driver import CameraDevice
+from support.context import MemoryContext
+
+
+def camera(source: object, context: MemoryContext, **settings: Any) -> CameraDevice:
+    """With a patience that no busy test machine exhausts."""
+    values = {"id": "cam1", "driver": "camera", "source": str(source), "fps": 20, "deadline_s": 20, **settings}
+    return CameraDevice(CameraConfig.model_validate(values), context)
 
 
 def qr(path: Path, text: str) -> None:
