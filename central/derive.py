@@ -5,46 +5,25 @@ from collections.abc import Iterable
 import msgspec
 
 from central.store import Lane, Store, now
+from model.bodies import BODIES, AlarmBody, ScanBody, TagSeen
 from model.errors import ContractError
 from model.record import Record
-from sync.contract.messages import Urgent, Uuid, decode
+from sync.contract.messages import Urgent, decode
 
-
-class _Alarm(msgspec.Struct):
-    """What the bodies of alarm.* records say."""
-
-    alarm: Uuid
-    what: str | None = None
-    device: str | None = None
-    point: str | None = None
-    by: str | None = None
-
-
-class _Scan(msgspec.Struct):
-    device: str
-    code: str
-    carrier: str | None = None
-
-
-class _Tag(msgspec.Struct):
-    device: str
-    epc: str
-
-
-_alarm = msgspec.json.Decoder(_Alarm).decode
-_scan = msgspec.json.Decoder(_Scan).decode
-_tag = msgspec.json.Decoder(_Tag).decode
+_alarm = msgspec.json.Decoder(AlarmBody).decode
+_scan = msgspec.json.Decoder(ScanBody).decode
+_tag = msgspec.json.Decoder(TagSeen).decode
 
 
 def from_records(store: Store, lane: Lane, records: Iterable[Record]) -> None:
     """Follow records that were stored just now. A body that says nothing of the kind is counted as a problem."""
     for record in records:
         try:
-            if record.kind.startswith("alarm."):
+            if BODIES.get(record.kind) is AlarmBody:
                 _apply(store, lane.gw, record.kind, _alarm(record.body), record.at.t, lane=lane, seq=record.seq)
             elif record.kind == "scan/1":
                 scan = _scan(record.body)
-                _see(store, lane, record, scan.code, scan.device, scan.carrier)
+                _see(store, lane, record, scan.text or scan.hex or "", scan.device, scan.aim)
             elif record.kind == "tag.seen/1":
                 tag = _tag(record.body)
                 _see(store, lane, record, tag.epc, tag.device, "epc")
@@ -56,7 +35,7 @@ def from_quarantine(store: Store, gw: str, records: Iterable[tuple[str, bytes, i
     """Alarms of a batch that could not be taken still reach the desk: (kind, body, t) each."""
     for kind, body, t in records:
         try:
-            if kind.startswith("alarm."):
+            if BODIES.get(kind) is AlarmBody:
                 _apply(store, gw, kind, _alarm(body), t, quarantined=True)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # the whole batch is counted already
@@ -64,8 +43,8 @@ def from_quarantine(store: Store, gw: str, records: Iterable[tuple[str, bytes, i
 
 def from_urgent(store: Store, gw: str, urgent: Urgent) -> None:
     """Raises ContractError for what is no alarm."""
-    alarm = decode(bytes(urgent.body), _Alarm)
-    if not urgent.kind.startswith("alarm.") or alarm.alarm != urgent.alarm:
+    alarm = decode(bytes(urgent.body), AlarmBody)
+    if BODIES.get(urgent.kind) is not AlarmBody or alarm.alarm != urgent.alarm:
         raise ContractError("urgent_no_alarm", kind=urgent.kind)
     _apply(store, gw, urgent.kind, alarm, urgent.t, urgent=True)
 
@@ -74,7 +53,7 @@ def _apply(
     store: Store,
     gw: str,
     kind: str,
-    alarm: _Alarm,
+    alarm: AlarmBody,
     t: int,
     *,
     lane: Lane | None = None,
@@ -91,7 +70,7 @@ def _apply(
         "what": alarm.what,
         "device": alarm.device,
         "point": alarm.point,
-        "raised": t if what == "raised" else None,
+        "raised": t if what == "raised" else alarm.raised,
         "received": now(),
         "repeats": int(counts and what == "repeated"),
         "reemits": int(counts and what == "reemit"),

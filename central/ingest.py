@@ -1,11 +1,12 @@
 """Messages of gateways in, acknowledgements out: verified, committed, and only then answered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from central import derive, ledger
+from central.inbox import Message
 from central.store import Lane, Store, now
 from model.errors import ContractError
 from model.record import KINDS, STREAMS, Stream
@@ -28,7 +29,8 @@ from sync.contract.messages import (
 )
 from sync.contract.topics import Up, down_ack, parse_ack, parse_up
 
-Message = tuple[str, bytes]
+NOBODY = "?"
+"""Whose problem it is when no gateway is known."""
 
 
 class Outcome(NamedTuple):
@@ -61,21 +63,37 @@ class Ingest:
         self._touched: dict[int, Lane] = {}
         self._born: set[str] = set()
 
-    def take(self, messages: Sequence[Message]) -> Outcome:
-        """One transaction for all. Whatever the bytes are, only a failing database raises (apsw.Error)."""
+    def take(self, messages: Sequence[Message], dropped: int = 0) -> Outcome:
+        """One transaction for all. Whatever the bytes are, only a failing database raises (apsw.Error).
+
+        `dropped` counts batches for which there was no room.
+        """
         self._touched, self._born = {}, set()
         epoch = self._store.epoch
         with self._store.db:
             for topic, payload in messages:
                 self._one(topic, payload)
+            if dropped:
+                self._store.problem(NOBODY, "inbox_full", refused=True, count=dropped)
             if self._store.epoch != epoch:
                 self._touched = {lane.id: lane for lane in self._store.lanes()}
             self._store.save(self._touched.values())
-        acks = {ack_topic(lane): encode(ledger.ack(self._store, lane)) for lane in self._touched.values()}
-        return Outcome(acks, self._born, self._store.epoch)
+        return Outcome(self.acks(self._touched.values()), self._born, self._store.epoch)
+
+    def acks(self, lanes: Iterable[Lane]) -> dict[str, bytes]:
+        """Topic and payload of the acknowledgements as they stand."""
+        return {
+            down_ack(lane.gw, lane.store, Stream(lane.stream)): encode(ledger.ack(self._store, lane)) for lane in lanes
+        }
+
+    def acks_on(self, topics: Iterable[str]) -> dict[str, bytes]:
+        """The same for the lanes of these topics, which are ours."""
+        owners = [(topic.split("/")[2], topic) for topic in topics]
+        places = [(gw, parse_ack(gw, topic)) for gw, topic in owners]
+        return self.acks(self._store.lane(gw, place.store, place.stream) for gw, place in places)
 
     def _one(self, topic: str, payload: bytes) -> None:
-        gw = "?"
+        gw = NOBODY
         try:
             parts = topic.split("/")
             if parts[3:5] == ["down", "ack"]:
@@ -182,10 +200,6 @@ class Ingest:
         )
         if not self._store.db.changes():
             self._store.problem(gw, "result_unexpected", refused=False)
-
-
-def ack_topic(lane: Lane) -> str:
-    return down_ack(lane.gw, lane.store, Stream(lane.stream))
 
 
 def _head(payload: bytes) -> _Head | None:

@@ -36,7 +36,7 @@ CREATE TABLE record (
 );
 
 CREATE VIEW records AS
-SELECT lane.id AS lane, gw, store, stream, place & 0xFFFFFFFFFF AS seq, boot.text AS boot, t, tq, err_ms, mono,
+SELECT place, gw, store, stream, place & 0xFFFFFFFFFF AS seq, boot.text AS boot, t, tq, err_ms, mono,
     kind.text AS kind, body, hash
 FROM record
 JOIN lane ON lane.id = place >> 40

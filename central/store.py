@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 
 from central.ranges import Range, joined, without
-from model.errors import ContractError
+from model.errors import ContractError, DoorpostError
 from model.record import Record, genesis
 
 SEQ_BITS = 40
@@ -31,14 +31,29 @@ def database(data: Path) -> Path:
     return data / "central.db"
 
 
-def connect(data: Path, *, write: bool = False) -> apsw.Connection:
-    """A connection beside the ingesting one, which alone checkpoints. Raises apsw.CantOpenError without a database."""
-    flags = apsw.SQLITE_OPEN_READWRITE if write else apsw.SQLITE_OPEN_READONLY
-    db = apsw.Connection(str(database(data)), flags=flags)
-    db.set_busy_timeout(_BUSY_MS)
-    db.transaction_mode = "IMMEDIATE" if write else "DEFERRED"
-    db.pragma("wal_autocheckpoint", 0)
+def reader(data: Path) -> apsw.Connection:
+    """A read-only connection that sees the database as it is now. Raises DoorpostError where there is none."""
+    db = _beside(data, apsw.SQLITE_OPEN_READONLY)
+    db.execute("BEGIN")
+    return db
+
+
+def second_writer(data: Path) -> apsw.Connection:
+    """A connection that writes beside the ingesting one. Raises DoorpostError where there is no database."""
+    db = _beside(data, apsw.SQLITE_OPEN_READWRITE)
+    db.transaction_mode = "IMMEDIATE"
     db.pragma("synchronous", "FULL")
+    # the ingesting connection alone checkpoints
+    db.pragma("wal_autocheckpoint", 0)
+    return db
+
+
+def _beside(data: Path, flags: int) -> apsw.Connection:
+    try:
+        db = apsw.Connection(str(database(data)), flags=flags)
+    except apsw.CantOpenError as err:
+        raise DoorpostError("central_absent", data=data) from err
+    db.set_busy_timeout(_BUSY_MS)
     return db
 
 
@@ -110,31 +125,31 @@ class Store:
         return self._lanes[key]
 
     def lanes(self) -> list[Lane]:
-        return [self.lane(*key) for key in self._rows("SELECT gw, store, stream FROM lane")]
+        return [self.lane(*key) for key in self.rows("SELECT gw, store, stream FROM lane")]
 
-    def _rows(self, sql: str, *args: object) -> list[Any]:
+    def rows(self, sql: str, *args: object) -> list[Any]:
         return self.db.execute(sql, args).fetchall()
 
     def _load(self, key: tuple[str, str, str]) -> Lane:
-        (row,) = self._rows(
+        (row,) = self.rows(
             "SELECT id, gw, store, stream, upto, head, rows, duplicates FROM lane "
             "WHERE (gw, store, stream) = (?, ?, ?)",
             *key,
         )
         lane = Lane(*row)
         # consecutive rows have the same difference between seq and row number
-        stored = self._rows(
+        stored = self.rows(
             "SELECT min(seq), max(seq) FROM (SELECT seq, seq - row_number() OVER (ORDER BY seq) AS run FROM "
             "(SELECT place - ?1 AS seq FROM record WHERE place > ?1 + ?2 AND place < ?3)) GROUP BY run",
             lane.place(0), lane.upto, lane.id + 1 << SEQ_BITS,
         )  # fmt: skip
-        unstored = self._rows("SELECT first, last FROM settled WHERE lane = ? AND last > ?", lane.id, lane.upto)
+        unstored = self.rows("SELECT first, last FROM settled WHERE lane = ? AND last > ?", lane.id, lane.upto)
         lane.above = joined([*stored, *unstored])
         self._load_refused(lane)
         return lane
 
     def _load_refused(self, lane: Lane) -> None:
-        lane.refused = self._rows(
+        lane.refused = self.rows(
             "SELECT first, last, why FROM settled WHERE lane = ? AND how = 'refused' ORDER BY first", lane.id
         )
 
@@ -198,7 +213,7 @@ class Store:
 
     def unsettle(self, lane: Lane, first: int, last: int) -> None:
         """These have come after all: what was given up of them is no longer."""
-        gone = self._rows(
+        gone = self.rows(
             "DELETE FROM settled WHERE lane = ? AND first <= ? AND last >= ? RETURNING first, last, how, why",
             lane.id, last, first,
         )  # fmt: skip

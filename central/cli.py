@@ -1,0 +1,257 @@
+"""The command line of the centre. Help and words are in the language of `--lang` or of the environment, else English."""
+
+import asyncio
+import functools
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from central.show import Show, local_time
+from model.errors import DoorpostError, SettingsError
+from model.texts import language, text
+
+OK, PROBLEM, SETTINGS = 0, 1, 78
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run a command line and leave: 0 done, 1 a problem, 2 wrong usage, 78 wrong settings."""
+    given = list(sys.argv[1:] if args is None else args)
+    tree(_language(given)).main(given, prog_name="doorpost central")
+
+
+def tree(lang: str) -> click.Group:
+    root = click.Group("central", help=text("central.help", lang))
+    file = click.Path(dir_okay=False, path_type=Path)
+    pin = click.Option(["--pin-file"], type=click.File("r"), help=text("central.option.pin_file", lang))
+    _leaf(
+        root,
+        "run",
+        "central.run.help",
+        lang,
+        _run,
+        click.Option(["--broker"], help=text("central.option.broker", lang)),
+        click.Option(["--config"], type=file, help=text("central.option.config", lang)),
+        *(
+            click.Option([f"--{name}"], type=file, help=text(f"central.option.{name}", lang))
+            for name in ("password-file", "ca", "cert", "key")
+        ),
+    )
+    _leaf(root, "counts", "central.counts.help", lang, _counts)
+    _leaf(root, "audit", "central.audit.help", lang, _audit)
+    _leaf(root, "alarms", "central.alarms.help", lang, _alarms)
+    _leaf(root, "trace", "central.trace.help", lang, _trace, click.Argument(["code"]))
+    person = click.Option(["--as", "person"], required=True, help=text("central.option.as", lang))
+    _leaf(root, "ack", "central.ack.help", lang, _ack, click.Argument(["alarm"]), person, pin)
+    persons = click.Group("person", help=text("central.person.help", lang))
+    root.add_command(persons)
+    _leaf(persons, "add", "central.person_add.help", lang, _person_add, click.Argument(["name"]), pin)
+    return root
+
+
+def _language(args: Sequence[str]) -> str:
+    """Needed before the options are read: their help is already in that language."""
+    for option, value in zip(args, [*args[1:], ""], strict=True):
+        name, _, joined = option.partition("=")
+        if name == "--lang":
+            return language(joined or value)
+    env = os.environ
+    return language(env.get("DOORPOST_LANG") or env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or "en")
+
+
+def _leaf(
+    group: click.Group, name: str, help_key: str, lang: str, function: Callable[..., int], *params: click.Parameter
+) -> None:
+    """Add a command: a function `(show, data, **options) -> exit code`. Its errors are shown and become exit codes."""
+
+    @functools.wraps(function)
+    def invoke(*, as_json: bool, lang: str, **options: Any) -> None:
+        show = Show(lang, as_json=as_json)
+        try:
+            code = function(show, **options)
+        except DoorpostError as err:
+            show.error(err)
+            code = SETTINGS if isinstance(err, SettingsError) else PROBLEM
+        click.get_current_context().exit(code)
+
+    common = (
+        click.Option(
+            ["--data"],
+            type=click.Path(file_okay=False, path_type=Path),
+            required=True,
+            help=text("central.option.data", lang),
+        ),
+        click.Option(["--json", "as_json"], is_flag=True, help=text("cli.option.json", lang)),
+        click.Option(
+            ["--lang"], callback=lambda _c, _p, value: language(value or lang), help=text("cli.option.lang", lang)
+        ),
+    )
+    group.add_command(click.Command(name, callback=invoke, params=[*params, *common], help=text(help_key, lang)))
+
+
+def _run(
+    show: Show,
+    *,
+    data: Path,
+    broker: str | None,
+    config: Path | None,
+    password_file: Path | None,
+    ca: Path | None,
+    cert: Path | None,
+    key: Path | None,
+) -> int:
+    from central.server import Server
+    from central.settings import USER, alone, load
+    from sync.mqtt import MqttSettings
+
+    sync = load(config or data / "central.toml", required=config is not None).sync
+    url = broker or sync.broker
+    if url is None:
+        raise SettingsError("central_broker", data=data)
+    mqtt = MqttSettings(
+        url=url,
+        username=USER,
+        password_file=password_file or sync.password_file,
+        ca=ca or sync.ca,
+        cert=cert or sync.cert,
+        key=key or sync.key,
+        protocol=sync.protocol,
+    )
+    mqtt.address()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    with alone(data):
+        server = Server(data, mqtt, lambda: show.document({"ready": True, "broker": url}))
+        asyncio.run(server.run())
+    return OK
+
+
+def _counts(show: Show, *, data: Path) -> int:
+    from central import queries
+    from central.store import reader
+
+    found = queries.counts(reader(data))
+    if show.as_json:
+        show.document(found)
+        return OK
+    numbers = ("rows", "upto", "last_declared", "missing", "lost", "refused", "duplicates_removed", "quarantined")
+    show.table(
+        ("gateway", "online", "store", "stream", *numbers),
+        [
+            (gw, show.words(f"central.online.{int(one['online'])}"), store, stream, *(lane[name] for name in numbers))
+            for gw, one in found["gateways"].items()
+            for store, streams in one["stores"].items()
+            for stream, lane in streams.items()
+        ],
+    )
+    if found["problems"]:
+        show.table(
+            ("gateway", "problem", "count", "at"),
+            [
+                (p["gw"], show.words(f"central.problem.{p['what']}"), p["count"], local_time(p["last_at"]))
+                for p in found["problems"]
+            ],
+        )
+    return OK
+
+
+def _audit(show: Show, *, data: Path) -> int:
+    from central import queries
+    from central.store import reader
+
+    found = queries.audit(reader(data))
+    if show.as_json:
+        show.document(found)
+    else:
+        numbers = ("rows", "ok", "broken", "unaccounted")
+        show.table(
+            ("gateway", "store", "stream", *numbers),
+            [(lane["gw"], lane["store"], lane["stream"], *(lane[name] for name in numbers)) for lane in found["lanes"]],
+        )
+    return PROBLEM if found["broken"] or found["unaccounted"] else OK
+
+
+def _alarms(show: Show, *, data: Path) -> int:
+    from central import queries
+    from central.store import reader
+
+    found = queries.alarms(reader(data))
+    if show.as_json:
+        show.document({"alarms": found})
+        return OK
+    show.table(
+        ("raised", "state", "alarm", "gateway", "device", "point", "acked_by", "reemits", "id"),
+        [
+            (
+                local_time(one["raised"]),
+                show.words(f"central.state.{one['state']}"),
+                show.words(f"alarm.{one['what']}"),
+                one["gw"],
+                one["device"],
+                one["point"],
+                one["acked_by"],
+                one["reemits"],
+                one["alarm"],
+            )
+            for one in found
+        ],
+    )
+    return OK
+
+
+def _trace(show: Show, *, data: Path, code: str) -> int:
+    from central import queries
+    from central.store import reader
+
+    found = queries.trace(reader(data), code)
+    if show.as_json:
+        show.document({"code": code, "sightings": found})
+    else:
+        show.table(
+            ("at", "gateway", "device", "carrier", "seq"),
+            [(local_time(one["t"]), one["gw"], one["device"], one["carrier"], one["seq"]) for one in found],
+        )
+    return OK if found else PROBLEM
+
+
+def _ack(show: Show, *, data: Path, alarm: str, person: str, pin_file: Any) -> int:
+    from central import commands, persons, queries
+    from central.settings import load
+    from central.store import reader, second_writer
+
+    gw, alarm = queries.alarm(reader(data), alarm)
+    db = second_writer(data)
+    known = load(data / "central.toml", required=False).person
+    persons.authenticate(db, known, person, _pin(show, pin_file))
+    command = commands.acknowledge(db, gw, alarm, person)
+    if show.as_json:
+        show.document({"command": command, "gw": gw, "alarm": alarm, "person": person})
+    else:
+        show.line("central.ack.sent", gw=gw, alarm=alarm, person=person)
+    return OK
+
+
+def _person_add(show: Show, *, data: Path, name: str, pin_file: Any) -> int:
+    from central import persons
+    from central.settings import Person, add_person
+
+    if not (0 < len(name) <= 64 and name.isprintable()):
+        raise DoorpostError("person_name", name=name)
+    add_person(data / "central.toml", Person(name=name, pin=persons.hashed(_pin(show, pin_file, twice=True))))
+    if show.as_json:
+        show.document({"person": name})
+    else:
+        show.line("central.person.added", name=name)
+    return OK
+
+
+def _pin(show: Show, file: Any, *, twice: bool = False) -> str:
+    """From the file, else asked for. Raises DoorpostError where nobody is there to be asked."""
+    if file is not None:
+        return str(file.read()).strip()
+    if not sys.stdin.isatty():
+        raise DoorpostError("pin_missing")
+    return str(click.prompt(show.words("central.pin"), hide_input=True, confirmation_prompt=twice, err=True))

@@ -1,0 +1,96 @@
+"""The centre's settings: `central.toml` in its data directory, or another file; paths in it are relative to it."""
+
+import fcntl
+import json
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model.errors import DoorpostError, SettingsError
+
+USER = "central"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Sync(_Part):
+    """The way to the broker; the same names as in a gateway's settings."""
+
+    broker: str | None = None
+    password_file: Path | None = None
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+
+
+class Person(_Part):
+    """Who may acknowledge. `pin` is a hash made by `person add`."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    pin: Annotated[str, Field(pattern=r"^scrypt(\$[0-9]+){3}(\$[A-Za-z0-9+/]+=*){2}$")]
+
+
+class Settings(_Part):
+    sync: Sync = Sync()
+    person: list[Person] = []
+
+
+def load(path: Path, *, required: bool) -> Settings:
+    """A file that is not there says nothing, unless it is required. Raises SettingsError, which lists all problems."""
+    if not required and not path.exists():
+        return Settings()
+    try:
+        settings = Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as err:
+        raise SettingsError("central_settings", path=path, why=_why(err)) from err
+    sync = settings.sync
+    for name in ("password_file", "ca", "cert", "key"):
+        if getattr(sync, name):
+            setattr(sync, name, path.parent / getattr(sync, name))
+    return settings
+
+
+def _why(err: Exception) -> str:
+    if isinstance(err, ValidationError):
+        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
+    return str(err)
+
+
+def add_person(path: Path, person: Person) -> None:
+    """Append a person to the file; everything else in it stays as it is. Raises DoorpostError for a known name."""
+    if any(known.name == person.name for known in load(path, required=False).person):
+        raise DoorpostError("person_known", name=person.name)
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    # a JSON string is a TOML string
+    table = f"\n[[person]]\nname = {json.dumps(person.name, ensure_ascii=False)}\npin = {json.dumps(person.pin)}\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(before + table)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+@contextmanager
+def alone(data: Path) -> Iterator[None]:
+    """Keep other servers out of the data directory, until this process ends in any way. Raises SettingsError."""
+    try:
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = open(data / "central.lock", "w")
+    except OSError as err:
+        raise SettingsError("data_unwritable", data=data, why=err.strerror) from err
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as err:
+            raise SettingsError("data_in_use", data=data) from err
+        yield

@@ -1,0 +1,50 @@
+"""What the centre's commands print: JSON for programs, tables and sentences for people, errors with their hint."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+
+from model.errors import DoorpostError
+from model.texts import hint, text
+
+
+class Show:
+    """Data goes to standard output, errors and remarks to standard error; with `as_json` everything is one document."""
+
+    def __init__(self, lang: str, *, as_json: bool) -> None:
+        self.lang = lang
+        self.as_json = as_json
+
+    def words(self, key: str, **params: object) -> str:
+        return text(key, self.lang, **params)
+
+    def document(self, data: object) -> None:
+        print(json.dumps(data, ensure_ascii=False), flush=True)
+
+    def line(self, key: str, **params: object) -> None:
+        print(self.words(key, **params), flush=True)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """`columns` are keys below `central.column`."""
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(*(self.words(f"central.column.{column}") for column in columns))
+        for row in rows:
+            table.add_row(*("" if cell is None else str(cell) for cell in row))
+        Console(markup=False, emoji=False).print(table)
+
+    def error(self, err: DoorpostError) -> None:
+        what = self.words(f"error.{err.code}", **err.params)
+        advice = hint(err.code, self.lang, **err.params)
+        if self.as_json:
+            params = {name: str(value) for name, value in err.params.items()}
+            self.document({"error": {"code": err.code, "params": params, "text": what, "hint": advice}})
+            return
+        print("\n→ ".join(filter(None, (what, advice))), file=sys.stderr, flush=True)
+
+
+def local_time(micros: int | None) -> str:
+    """A time (us, UTC) on this machine's clock."""
+    return "" if micros is None else datetime.fromtimestamp(micros / 1e6).astimezone().isoformat(" ", "seconds")
