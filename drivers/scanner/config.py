@@ -1,13 +1,14 @@
 """Settings of a serial barcode scanner."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import PositiveInt, field_validator
+from pydantic import PositiveInt, StringConstraints
 
 from drivers.common.config import SerialDeviceConfig
 
 Terminator = Literal["CR", "LF", "CRLF", "TAB"]
 Aim = Literal["auto", "always", "never"]
+Bytes = Annotated[str, StringConstraints(pattern=r"^[\x00-\xff]*$")]
 
 
 class ScannerConfig(SerialDeviceConfig):
@@ -22,14 +23,8 @@ class ScannerConfig(SerialDeviceConfig):
 
     protocol: Literal["lines", "ssi"] = "lines"
     terminators: frozenset[Terminator] = frozenset({"CR", "LF", "CRLF", "TAB"})
-    prefix: str = ""
-    suffix: str = ""
+    prefix: Bytes = ""
+    suffix: Bytes = ""
     aim: Aim = "auto"
     idle_flush_ms: PositiveInt = 50
     max_bytes: PositiveInt = 4296
-
-    @field_validator("prefix", "suffix")
-    @classmethod
-    def _one_byte_each(cls, text: str) -> str:
-        text.encode("latin-1")  # its error is a ValueError that names the character
-        return text

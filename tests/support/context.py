@@ -89,5 +89,5 @@ async def running(driver: Driver) -> AsyncIterator[None]:
 async def until(true: Callable[[], object], seconds: float = 20) -> None:
     """Wait until something that only a look can tell, such as a simulator's log, is true. TimeoutError."""
     async with asyncio.timeout(seconds):
-        while not true():
+        while not true():  # noqa: ASYNC110  another process makes it true
             await asyncio.sleep(0.01)
