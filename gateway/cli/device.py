@@ -1,6 +1,5 @@
 """`doorpost device`: what the running daemon's devices say."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ def add(root: click.Group, lang: str) -> None:
                 if show.as_json:
                     show.document(observation)
                 else:
-                    show.line(json.dumps(observation, ensure_ascii=False))
+                    show.line(_observed(show, observation))
         except KeyboardInterrupt:
             return Exit.OK
         return Exit.PROBLEM
@@ -48,6 +47,12 @@ def _row(show: Show, one: dict[str, Any]) -> list[str]:
     seen = local_time(one["last_seen"]) if one["last_seen"] else "–"
     values = ", ".join(point(show, value) for value in one["points"])
     return [one["id"], one["driver"], show.words(f"health.{one['health']}"), seen, values]
+
+
+def _observed(show: Show, one: dict[str, Any]) -> str:
+    """Points of a poll, or the code of a scan or tag."""
+    points = ", ".join(point(show, value) for value in one.get("points", []))
+    return "  ".join(filter(None, [local_time(one["at"]), points, one.get("code"), one.get("carrier")]))
 
 
 def _problem(show: Show, one: dict[str, Any]) -> str:
