@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.settings.locate import KeyPath, line_of, locate
@@ -96,6 +96,7 @@ class Writer:
 documents = st.composite(lambda draw: Writer(draw).document())()
 
 
+@settings(max_examples=60, deadline=None)
 @given(documents, st.sampled_from(["\n", "\r\n"]))
 def test_each_value_is_found_on_its_line(document: str, newline: str) -> None:
     """Every integer of a random document stands on the line that its path is mapped to."""
@@ -106,6 +107,7 @@ def test_each_value_is_found_on_its_line(document: str, newline: str) -> None:
         assert str(value) in rows[lines[path] - 1]
 
 
+@settings(max_examples=40, deadline=None)
 @given(documents)
 def test_nothing_is_found_that_is_not_there(document: str) -> None:
     """Every mapped path leads to something in the document."""
