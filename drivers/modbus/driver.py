@@ -44,6 +44,11 @@ class ModbusDevice:
         """Raises SettingsError."""
         return load_profile(config.profile).point_map(config.id)
 
+    @staticmethod
+    def outputs(config: ModbusConfig) -> list[str]:
+        """The names that `switch` and `flash` take. Raises SettingsError."""
+        return list(load_profile(config.profile).outputs)
+
     async def run(self) -> None:
         c = self._config
         profile = load_profile(c.profile)

@@ -146,12 +146,24 @@ def _outputs(report: Report, loaded: Loaded) -> None:
         if output.device not in known:
             error = SettingsError("device_unknown", device=output.device)
             report.problem(("output", index, "device"), error, closest(output.device, known))
-        elif device and not hasattr(device.factory, "switch"):
-            report.problem(("output", index, "device"), SettingsError("device_has_no_outputs", device=output.device))
+        elif device:
+            _output_exists(report, index, output, device)
         owner = owners.setdefault((output.device, output.output), output.id)
         if owner != output.id:
             error = SettingsError("output_twice", output=output.output, owner=owner)
             report.problem(("output", index, "output"), error)
+
+
+def _output_exists(report: Report, index: int, output: Output, device: Configured[DeviceConfig]) -> None:
+    try:
+        names: list[str] = device.factory.outputs(device.config) if hasattr(device.factory, "outputs") else []
+    except DoorpostError:
+        return  # a broken profile was told with the device's points
+    if not names:
+        report.problem(("output", index, "device"), SettingsError("device_has_no_outputs", device=output.device))
+    elif output.output not in names:
+        error = SettingsError("output_unknown", device=output.device, output=output.output)
+        report.problem(("output", index, "output"), error, closest(output.output, names))
 
 
 def _sync(report: Report, sync: Sync) -> None:
