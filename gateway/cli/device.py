@@ -50,9 +50,14 @@ def _row(show: Show, one: dict[str, Any]) -> list[str]:
 
 
 def _observed(show: Show, one: dict[str, Any]) -> str:
-    """Points of a poll, or the code of a scan or tag."""
-    points = ", ".join(point(show, value) for value in one.get("points", []))
-    return "  ".join(filter(None, [local_time(one["at"]), points, one.get("code"), one.get("carrier")]))
+    match one["kind"]:
+        case "poll":
+            what = ", ".join(point(show, {"name": name, **value}) for name, value in one["points"].items())
+        case "scan":
+            what = f"{one['text']}  {one['aim'] or ''}"
+        case _:
+            what = f"{one['epc']}  ×{one['count']}"
+    return f"{local_time(one['at'])}  {what}".rstrip()
 
 
 def _problem(show: Show, one: dict[str, Any]) -> str:

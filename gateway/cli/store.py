@@ -60,4 +60,4 @@ def add(root: click.Group, lang: str) -> None:
 
 def _told(record: dict[str, Any]) -> str:
     body = json.dumps(record["body"], ensure_ascii=False)
-    return f"{local_time(record['t'])}  {record['stream']}/{record['seq']}  {record['kind']}  {body}"
+    return f"{local_time(record['at'])}  {record['stream']}/{record['seq']}  {record['kind']}  {body}"

@@ -28,27 +28,22 @@ PLAIN |= {"DOORPOST_LANG": "en", "TZ": "UTC"}
 
 OBSERVATIONS: list[dict[str, Any]] = [
     {
+        "kind": "poll",
         "device": "room1",
         "at": 1_700_000_000_000_000,
-        "points": [
-            {"name": "temperature", "unit": "Cel", "value": 4.2, "quality": "good"},
-            {"name": "humidity", "unit": "%", "value": None, "quality": "stale"},
-        ],
+        "points": {
+            "temperature": {"value": 4.2, "unit": "Cel", "quality": "good"},
+            "humidity": {"value": None, "unit": "%", "quality": "stale"},
+        },
     },
-    {"device": "room1", "at": 1_700_000_001_000_000, "code": "6901234567892", "carrier": "]E0"},
+    {"kind": "scan", "device": "room1", "at": 1_700_000_001_000_000, "text": "6901234567892", "aim": "]E0"},
+    {"kind": "tag", "device": "room1", "at": 1_700_000_002_000_000, "epc": "30361FAC68103D40", "count": 3},
 ]
-RECORD = {
-    "store": "7f3a",
-    "stream": "event",
-    "seq": 7,
-    "t": 1_700_000_000_000_000,
-    "kind": "scan/1",
-    "body": {"d": "门"},
-}
+RECORD = {"stream": "event", "seq": 7, "kind": "scan/1", "at": 1_700_000_000_000_000, "body": {"d": "门"}}
 
 
 class Daemon(ColdRoom):
-    """Two observations and then silence; one record."""
+    """Some observations and then silence; one record."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -218,6 +213,7 @@ async def test_device_watch_until_ctrl_c(daemon: Daemon, tmp_path: Path) -> None
             [
                 "2023-11-14 22:13:20.000+00:00  temperature 4.2 °C, humidity out of date",
                 "2023-11-14 22:13:21.000+00:00  6901234567892  ]E0",
+                "2023-11-14 22:13:22.000+00:00  30361FAC68103D40  ×3",
             ],
         ),
     ):
