@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import signal
+import stat
 import sys
 import time
 import tty
@@ -192,12 +193,20 @@ async def serve(ready: dict[str, Any], commands: Commands, *work: Awaitable[Any]
             raise result
 
 
-async def _obey(commands: Commands) -> None:
-    reader = asyncio.StreamReader()
+def _commanded() -> bool:
+    """Whether somebody can give commands: standard input is a pipe, a socket or a terminal."""
     try:
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    except (ValueError, OSError):  # standard input is a file or closed: nobody commands
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (AttributeError, ValueError, OSError):  # it is closed
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(sys.stdin.fileno())
+
+
+async def _obey(commands: Commands) -> None:
+    if not _commanded():
         await asyncio.Event().wait()
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         try:
             command = json.loads(line)

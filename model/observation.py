@@ -33,6 +33,8 @@ class Point(msgspec.Struct, frozen=True, omit_defaults=True):
     scale: float = 1
     urgent: bool = False
     quiet: bool = False
+    label: dict[str, str] = {}
+    """What people call it: "zh" and "en"."""
 
 
 class PointMap(msgspec.Struct, frozen=True, dict=True):

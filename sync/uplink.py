@@ -318,7 +318,7 @@ class Uplink:
             self._ignore(topic, ContractError("ack_stale", upto=ack.upto, known=lane.upto))
             return
         if verdict == "fork":
-            self._became(self.state, ContractError("store_forked", stream=lane.stream, upto=ack.upto, last=last))
+            self._became(self.state, ContractError("store_forked", stream=lane.stream, upto=ack.upto))
             return
         if self._silent:
             self._silent = False

@@ -1,0 +1,241 @@
+"""The composition root: everything is made and wired here, and nowhere else."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from msgspec import Raw, json
+
+from gateway.clock import SystemClock
+from gateway.commands import Commands
+from gateway.control import ControlServer
+from gateway.datadir import claimed
+from gateway.outputs import Outputs
+from gateway.pipeline import Pipeline
+from gateway.rules.base import Rule
+from gateway.rules.registry import RULES
+from gateway.settings.schema import Settings
+from gateway.supervisor import Supervised
+from gateway.views import Views
+from gateway.web.listen import WebServer
+from model.bodies import AlarmBody, ClockStep, DeviceStateBody, GatewayStart, GatewayStop, TimeAnchor
+from model.errors import ContractError, LinkError, SettingsError, StoreError
+from model.observation import Observation, Poll
+from model.record import Draft, draft
+from model.time import Stamp
+from sync.contract.messages import CommandResult, DeviceState, Urgent
+from sync.journal.journal import Journal
+from sync.mqtt import MqttSettings
+from sync.uplink import Uplink
+
+VERSION = version("doorpost")
+CLOCK_CHECK_S = 1.0
+
+log = logging.getLogger("doorpost")
+
+
+def run(settings: Settings, data: Path) -> int:
+    """The daemon: runs until SIGTERM or SIGINT and then stops in order. Raises SettingsError, StoreError."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with claimed(data):
+        asyncio.run(_until_told(Daemon(settings, data).run()))
+    return 0
+
+
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+    """Cancel the work on the first signal; its end is the end."""
+    task = asyncio.ensure_future(work)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return
+
+
+class Daemon:
+    """One gateway. `run` opens the journal, starts everything and, when cancelled, closes it in order."""
+
+    def __init__(self, settings: Settings, data: Path) -> None:
+        self._settings = settings
+        self._data = data
+        self._clock = SystemClock()
+        self._stopping = False
+
+    async def run(self) -> None:
+        gw = self._settings.gateway.id
+        self._journal = await Journal.open(self._data / "stores", gw)
+        try:
+            await self._start_records()
+            await self._run()
+        finally:
+            self._stopping = True
+            await self._stop_records()
+            await self._journal.close()
+
+    async def _run(self) -> None:
+        s = self._settings
+        self._supervised: dict[str, Supervised] = {}
+        self._views = Views(
+            s.gateway.id, VERSION, s.sync.broker if s.sync else "", self._clock, self._journal, self._supervised
+        )
+        outputs = Outputs(s.outputs, lambda device: self._supervised[device].driver)
+        rules: dict[Rule, list[str]] = {RULES[c.rule].make(c): c.points() for c in s.rules}
+        self._pipeline = Pipeline(
+            self._journal,
+            self._clock,
+            rules,
+            on_signals=outputs.show,
+            on_urgent=self._urgent,
+            on_observation=partial(self._observed, outputs, frozenset((o.device, o.output) for o in s.outputs)),
+            on_alarms=self._views.changed,
+        )
+        self._views.pipeline = self._pipeline
+        buses: dict[str, Supervised] = {}
+        for bus in s.buses:
+            buses[bus.config.id] = self._supervise(bus.config.id, bus, buses)
+        for device in s.devices:
+            if device.config.enabled:
+                self._supervise(device.config.id, device, buses)
+        self._uplink = self._make_uplink()
+        self._views.uplink = self._uplink
+        self._pipeline.start(rebooted=self._rebooted)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pipeline.run(), name="pipeline")
+            group.create_task(outputs.run(), name="outputs")
+            group.create_task(self._watch_clock(), name="clock")
+            group.create_task(ControlServer(self._views, self._data).run(), name="control")
+            group.create_task(self._serve_page(), name="page")
+            if self._uplink:
+                group.create_task(self._uplink.run(), name="uplink")
+            for supervised in self._supervised.values():
+                group.create_task(supervised.keep(), name=supervised.device)
+
+    def _supervise(self, name: str, configured: Any, buses: dict[str, Supervised]) -> Supervised:
+        supervised = Supervised(
+            name, configured, self._clock, self._pipeline.emit, self._pipeline.commit, buses, self._device_changed
+        )
+        self._supervised[name] = supervised
+        return supervised
+
+    def _make_uplink(self) -> Uplink | None:
+        sync = self._settings.sync
+        if sync is None:
+            return None
+        gw = self._settings.gateway.id
+        mqtt = MqttSettings(sync.broker, gw, sync.password_file, sync.ca, sync.cert, sync.key, sync.protocol)
+        commands = Commands(gw, self._journal, self._pipeline, self._clock, sync.central_keys)
+        return Uplink(
+            mqtt,
+            gw,
+            self._journal,
+            version=VERSION,
+            boot=self._clock.boot,
+            devices=lambda: [
+                DeviceState(id=d.device, driver=d.kind, health=d.state) for d in self._supervised.values()
+            ],
+            on_command=partial(self._command, commands),
+            on_progress=self._pipeline.delivered,
+            on_change=self._views.changed,
+        )
+
+    async def _serve_page(self) -> None:
+        """A page that cannot be had does not stop the gateway."""
+        web = WebServer(
+            self._views,
+            self._settings.web.listen,
+            self._settings.gateway.language,
+            lambda url: log.info("page: %s", url),
+        )
+        try:
+            await web.run()
+        except SettingsError as err:
+            log.error("no page: %s", err)
+
+    # what happens
+
+    def _observed(self, outputs: Outputs, watched: frozenset[tuple[str, str]], observation: Observation) -> None:
+        self._views.observed(observation)
+        if not isinstance(observation, Poll):
+            return
+        for device, output in watched:
+            if device == observation.device and output in observation.map.index:
+                value = observation.values[observation.map.index[output]]
+                if value is not None:
+                    outputs.seen(device, output, bool(value))
+
+    def _device_changed(self, device: Supervised) -> None:
+        self._views.changed()
+        if self._stopping:
+            return
+        params = {k: str(v) for k, v in device.problem.params.items()} if device.problem else None
+        body = DeviceStateBody(
+            device=device.device,
+            health=device.state,
+            error=device.problem.code if device.problem else None,
+            params=params,
+        )
+        self._pipeline.note([draft("device.state/1", body, self._clock.now())], device.device)
+
+    async def _urgent(self, kind: str, body: AlarmBody, at: Stamp) -> None:
+        """Past the journal, straight to the desk: it is merged there by the alarm's id."""
+        if self._uplink is None:
+            return
+        message = Urgent(
+            v=1, alarm=body.alarm, boot=at.boot, t=at.t, tq=at.tq, mono=at.mono, kind=kind, body=Raw(json.encode(body))
+        )
+        try:
+            await self._uplink.urgent(message)
+        except LinkError as err:
+            log.warning("urgent alarm %s not sent: %s", body.alarm, err)
+
+    async def _command(self, commands: Commands, payload: bytes) -> CommandResult | None:
+        try:
+            return await commands.obey(payload)
+        except (ContractError, StoreError) as err:
+            log.warning("command refused: %s", err)
+            return None
+
+    # the gateway's own records
+
+    async def _start_records(self) -> None:
+        last = self._journal.state("run")
+        after = "first" if last is None else "orderly" if last == b"stopped" else "crash"
+        at = self._clock.now()
+        start = GatewayStart(version=VERSION, boot=at.boot, settings=self._settings.sha256, after=after)  # type: ignore[arg-type]
+        self._rebooted = self._journal.state("boot") not in (None, at.boot.encode())
+        await self._journal.append(
+            [draft("gateway.start/1", start, at), self._anchor(at)], state={"run": b"running", "boot": at.boot.encode()}
+        )
+
+    async def _stop_records(self) -> None:
+        at = self._clock.now()
+        try:
+            await self._journal.append(
+                [draft("gateway.stop/1", GatewayStop(version=VERSION), at)], state={"run": b"stopped"}
+            )
+        except StoreError as err:
+            log.error("the stop could not be written: %s", err)
+
+    def _anchor(self, at: Stamp) -> Draft:
+        body = TimeAnchor(boot=at.boot, mono=at.mono, utc=at.t, source=at.tq.source, err_ms=at.tq.err_ms)
+        return draft("time.anchor/1", body, at)
+
+    async def _watch_clock(self) -> None:
+        """A step of the wall clock, and a better source of time, are records: nothing is restamped."""
+        source = self._clock.now().tq.source
+        while True:
+            await asyncio.sleep(CLOCK_CHECK_S)
+            at = self._clock.now()
+            drafts = []
+            if step := self._clock.step():
+                drafts.append(draft("clock.step/1", ClockStep(boot=at.boot, mono=at.mono, step=step), at))
+            if drafts or at.tq.source != source:
+                source = at.tq.source
+                self._pipeline.note([*drafts, self._anchor(at)], "clock")

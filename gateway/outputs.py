@@ -1,0 +1,68 @@
+"""Sirens and lamps follow the signals of the rules. A siren is refreshed while it sounds: when the gateway dies, it stops."""
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.settings.schema import Output
+from model.errors import DriverError
+from model.ports import Driver, Switching
+
+REFRESH_S = 2.0
+FLASH_S = 5.0
+"""How long the device itself keeps a flashed output on without a refresh."""
+RETRY_S = 1.0
+
+
+class Outputs:
+    """`show` says what is wanted; `run` makes it so, and again when a board has lost it."""
+
+    def __init__(self, outputs: tuple[Output, ...], driver_of: Callable[[str], Driver]) -> None:
+        self._outputs = outputs
+        self._driver_of = driver_of
+        self._signals: frozenset[str] = frozenset()
+        self._seen: dict[tuple[str, str], bool] = {}
+        self._changed = {output.id: asyncio.Event() for output in outputs}
+
+    def show(self, signals: frozenset[str]) -> None:
+        """Return at once; the outputs are switched as soon as their device takes it."""
+        if signals != self._signals:
+            self._signals = signals
+            for event in self._changed.values():
+                event.set()
+
+    def seen(self, device: str, point: str, on: bool) -> None:
+        """What the board says of its output: another state than the wanted one is put right."""
+        if self._seen.get((device, point)) != on:
+            self._seen[device, point] = on
+            for output in self._outputs:
+                if (output.device, output.output) == (device, point):
+                    self._changed[output.id].set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for output in self._outputs:
+                group.create_task(self._keep(output), name=f"output {output.id}")
+
+    async def _keep(self, output: Output) -> None:
+        changed = self._changed[output.id]
+        while True:
+            changed.clear()
+            wanted = not self._signals.isdisjoint(output.on)
+            try:
+                await self._put(output, wanted)
+                pause = REFRESH_S if wanted and output.mode == "flash" else None
+            except DriverError:  # the device is shown as offline with the reason; here it is only tried again
+                pause = RETRY_S
+            try:
+                async with asyncio.timeout(pause):
+                    await changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _put(self, output: Output, wanted: bool) -> None:
+        driver = self._driver_of(output.device)
+        assert isinstance(driver, Switching)  # the settings were checked for it
+        if wanted and output.mode == "flash":
+            await driver.flash(output.output, FLASH_S)
+        elif self._seen.get((output.device, output.output)) != wanted:
+            await driver.switch(output.output, wanted)

@@ -1,0 +1,127 @@
+"""What the journal still has to take: records that it refused are offered again, and what was never taken is counted."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from model.bodies import AlarmBody, StoreGap
+from model.errors import StoreError
+from model.record import Draft, Stream, draft
+from model.time import Clock
+from sync.journal.journal import Journal
+
+OWED_MAX = 5_000
+RETRY_S = 1.0
+RETRY_MAX_S = 10.0
+GAPS_EVERY_S = 5.0
+
+log = logging.getLogger("doorpost.owed")
+
+Why = Literal["queue_full", "store_failed"]
+
+
+class _Debt(NamedTuple):
+    number: int
+    drafts: Sequence[Draft]
+    owner: str
+    state: Mapping[str, bytes | None]
+    done: "asyncio.Future[list[int]]"
+
+
+class Owed:
+    """Records of the core streams go through here: in order, kept in memory while the disk does not take them."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._debts: deque[_Debt] = deque()
+        self._newest: dict[str, int] = {}
+        self._number = 0
+        self._gaps: dict[tuple[str, Why], tuple[int, int, int]] = {}
+        self._wake = asyncio.Event()
+
+    def submit(
+        self, drafts: Sequence[Draft], owner: str, *, state: Mapping[str, bytes | None] | None = None
+    ) -> "asyncio.Future[list[int]]":
+        """The numbers once durable, however long that takes; StoreError only where there is no room to wait."""
+        done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+        self._number += 1
+        debt = _Debt(self._number, drafts, owner, state or {}, done)
+        self._newest.update(dict.fromkeys(debt.state, debt.number))
+        if self._debts:
+            self._owe(debt)
+        else:
+            self._journal.submit(drafts, state=debt.state).add_done_callback(lambda f: self._tried(debt, f))
+        return done
+
+    def missed(self, device: str, why: Why, t: int) -> None:
+        """An observation made at `t` (us, UTC) was never taken."""
+        n, first, _ = self._gaps.get((device, why), (0, t, t))
+        self._gaps[device, why] = (n + 1, first, t)
+
+    def _tried(self, debt: _Debt, result: "asyncio.Future[list[int]]") -> None:
+        if result.exception() is not None:
+            self._owe(debt)
+        elif not debt.done.done():
+            debt.done.set_result(result.result())
+
+    def _owe(self, debt: _Debt) -> None:
+        if len(self._debts) >= OWED_MAX and all(d.stream is not Stream.ALARM for d in debt.drafts):
+            self.missed(debt.owner, "store_failed", debt.drafts[0].at.t)
+            debt.done.set_exception(self._journal.failed or StoreError("store_failed", path="", why="no room to wait"))
+            debt.done.exception()
+            return
+        if not self._debts:
+            log.warning("the journal takes nothing: %s", self._journal.failed)
+        self._debts.append(debt)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Pay until cancelled."""
+        pause = RETRY_S
+        while True:
+            try:
+                async with asyncio.timeout(pause if self._debts else GAPS_EVERY_S):
+                    await self._wake.wait()
+                    self._wake.clear()
+                    continue
+            except TimeoutError:
+                pass
+            try:
+                await self._pay()
+                pause = RETRY_S
+            except StoreError:
+                pause = min(2 * pause, RETRY_MAX_S)
+
+    async def _pay(self) -> None:
+        """Oldest first. Raises StoreError when the journal still refuses."""
+        while self._debts:
+            debt = self._debts[0]
+            state = {k: v for k, v in debt.state.items() if self._newest[k] == debt.number}
+            numbers = await self._journal.append([_late(d) for d in debt.drafts], state=state)
+            self._debts.popleft()
+            if not debt.done.done():
+                debt.done.set_result(numbers)
+            if not self._debts:
+                log.warning("the journal takes records again")
+        gaps = dict(self._gaps)
+        if gaps:
+            at = self._clock.now()
+            bodies = [StoreGap(device=d, n=n, why=w, first=a, last=b) for (d, w), (n, a, b) in gaps.items()]
+            await self._journal.append([draft("store.gap/1", body, at) for body in bodies])
+            for key, (n, _, _) in gaps.items():
+                now_n, first, last = self._gaps.pop(key)
+                if now_n > n:
+                    self._gaps[key] = (now_n - n, first, last)
+
+
+def _late(d: Draft) -> Draft:
+    """An alarm that was shown before it was durable says so."""
+    if d.stream is not Stream.ALARM:
+        return d
+    body = msgspec.json.decode(d.body, type=AlarmBody)
+    return draft(d.kind, msgspec.structs.replace(body, unjournalled=True), d.at)

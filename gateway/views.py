@@ -1,0 +1,250 @@
+"""What is shown: the newest values, open alarms, last scans and counts, kept in memory and rebuilt by running on."""
+
+import asyncio
+import base64
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from gateway.pipeline import Pipeline
+from gateway.status import AlarmNow, DeviceNow, LinkNow, PointNow, Problem, ScanNow, Snapshot, StreamNow
+from gateway.supervisor import Supervised
+from model.errors import DoorpostError
+from model.observation import Observation, Poll, Scan, TagWindow
+from model.record import STREAMS, Record, Stream
+from model.time import Clock
+from sync.journal.journal import Journal
+from sync.uplink import Uplink
+
+SERIES_S = 3600
+SCANS_MAX = 200
+CHANGES_S = 0.5
+_STEP_US = 1_000_000
+_TAIL_RECORDS = 500
+_TAIL_BYTES = 256 * 1024
+
+
+def problem(error: DoorpostError | None) -> Problem | None:
+    return None if error is None else Problem(error.code, {k: str(v) for k, v in error.params.items()})
+
+
+class Views:
+    """`gateway.status.Backend` on the running daemon."""
+
+    def __init__(
+        self, gw: str, version: str, broker: str, clock: Clock, journal: Journal, supervised: dict[str, Supervised]
+    ) -> None:
+        self._gw = gw
+        self._version = version
+        self._broker = broker
+        self._clock = clock
+        self._journal = journal
+        self._supervised = supervised
+        self._polls: dict[str, Poll] = {}
+        self._series: dict[str, deque[Poll]] = {}
+        self._seen: dict[str, int] = {}
+        self._scans: deque[ScanNow] = deque(maxlen=SCANS_MAX)
+        self._tags: dict[tuple[str, str], int] = {}
+        self._watchers: dict[str, set[asyncio.Queue[Observation]]] = {}
+        self._changed = asyncio.Event()
+        self._committed = asyncio.Event()
+        self.pipeline: Pipeline | None = None
+        self.uplink: Uplink | None = None
+        journal.on_commit(self._on_commit)
+
+    # fed by the daemon
+
+    def changed(self) -> None:
+        """Something that is shown is different now."""
+        event, self._changed = self._changed, asyncio.Event()
+        event.set()
+
+    def _on_commit(self) -> None:
+        event, self._committed = self._committed, asyncio.Event()
+        event.set()
+        self.changed()
+
+    def observed(self, observation: Observation) -> None:
+        device = observation.device
+        self._seen[device] = observation.at.t
+        match observation:
+            case Poll():
+                self._polls[device] = observation
+                series = self._series.setdefault(device, deque(maxlen=SERIES_S))
+                if not series or observation.at.t - series[-1].at.t >= _STEP_US:
+                    series.append(observation)
+            case Scan():
+                text = observation.data.decode("utf-8", "backslashreplace")
+                self._scans.appendleft(ScanNow(observation.at.t, device, text, observation.symbology))
+            case TagWindow():
+                self._tag(observation)
+        for queue in self._watchers.get(device, ()):
+            if not queue.full():  # a watcher that does not keep up misses some; the journal does not
+                queue.put_nowait(observation)
+        self.changed()
+
+    def _tag(self, window: TagWindow) -> None:
+        """A tag is shown once per visit, not once per window."""
+        last = self._tags.pop((window.device, window.epc), 0)
+        self._tags[window.device, window.epc] = window.last.t
+        if len(self._tags) > SCANS_MAX:
+            del self._tags[next(iter(self._tags))]
+        if window.first.t - last > 10 * _STEP_US:
+            self._scans.appendleft(ScanNow(window.first.t, window.device, window.epc, "epc"))
+
+    # Backend
+
+    def snapshot(self) -> Snapshot:
+        now = self._clock.now()
+        return Snapshot(
+            gateway=self._gw,
+            version=self._version,
+            now=now.t,
+            time_source=now.tq.source,
+            store_ok=self._journal.failed is None,
+            devices=[self._device(s, now.mono) for s in self._supervised.values()],
+            alarms=self._alarms(),
+            scans=list(self._scans),
+            streams=[self._stream(s) for s in STREAMS],
+            link=self._link(),
+        )
+
+    def series(self, device: str, point: str) -> list[tuple[int, float | None]]:
+        polls = self._series.get(device)
+        if polls is None:
+            if device not in self._supervised:
+                raise KeyError(device)
+            return []
+        position = polls[-1].map.index[point]
+        since = self._clock.now().t - SERIES_S * 1_000_000
+        return [(p.at.t, p.scaled(position)) for p in polls if p.at.t >= since and p.map is polls[-1].map]
+
+    async def changes(self) -> AsyncIterator[None]:
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(CHANGES_S)  # gather what changes together: at most twice a second
+            self._changed = asyncio.Event()
+            yield
+
+    def watch(self, device: str) -> AsyncIterator[dict[str, Any]]:
+        if device not in self._supervised:
+            raise KeyError(device)
+        return self._watch(device)
+
+    async def _watch(self, device: str) -> AsyncIterator[dict[str, Any]]:
+        queue: asyncio.Queue[Observation] = asyncio.Queue(1000)
+        watchers = self._watchers.setdefault(device, set())
+        watchers.add(queue)
+        try:
+            while True:
+                yield _told(await queue.get())
+        finally:
+            watchers.discard(queue)
+
+    async def tail(self, stream: str | None, count: int, follow: bool) -> AsyncIterator[dict[str, Any]]:
+        streams = [Stream(stream)] if stream else list(STREAMS)
+        found: list[tuple[Stream, Record]] = []
+        following = {s: self._journal.last(s) + 1 for s in streams}
+        for s in streams:
+            first = max(self._journal.low(s), following[s] - count)
+            found += [(s, r) async for r in self._records(s, first, following[s])]
+        found.sort(key=lambda sr: (sr[1].at.t, sr[1].seq))
+        for s, record in found[-count:] if count else []:
+            yield _record(s, record)
+        while follow:
+            committed = self._committed
+            for s in streams:
+                end = self._journal.last(s) + 1
+                async for record in self._records(s, following[s], end):
+                    yield _record(s, record)
+                following[s] = end
+            await committed.wait()
+
+    async def _records(self, stream: Stream, first: int, end: int) -> AsyncIterator[Record]:
+        while first < end:
+            found = await self._journal.read(stream, first, min(_TAIL_RECORDS, end - first), _TAIL_BYTES)
+            for record in found.records:
+                yield record
+            first += len(found.records)
+
+    # parts of the snapshot
+
+    def _device(self, s: Supervised, mono: int) -> DeviceNow:
+        poll = self._polls.get(s.device)
+        points = []
+        if poll is not None:
+            age = (mono - poll.at.mono) / 1e6
+            points = [
+                PointNow(p.name, p.unit, poll.scaled(i), poll.quality_of(i), poll.at.t, age, p.label)
+                for i, p in enumerate(poll.map.points)
+            ]
+        return DeviceNow(s.device, s.kind, s.state.value, s.since, self._seen.get(s.device), problem(s.problem), points)
+
+    def _alarms(self) -> list[AlarmNow]:
+        assert self.pipeline
+        return [
+            AlarmNow(
+                a.id,
+                a.what,
+                a.device,
+                a.point,
+                "acked" if a.acked_by else "raised",
+                a.raised,
+                a.value,
+                a.unit,
+                a.acked_by,
+                at_centre,
+            )
+            for a, at_centre in self.pipeline.alarms()
+        ]
+
+    def _stream(self, stream: Stream) -> StreamNow:
+        if self.uplink is None:
+            captured = self._journal.last(stream)
+            return StreamNow(self._journal.store, stream, captured, 0, captured, 0, 0)
+        c = self.uplink.counts(stream)
+        return StreamNow(self._journal.store, stream, c.captured, c.acknowledged, c.waiting, c.lost, c.refused)
+
+    def _link(self) -> LinkNow:
+        if self.uplink is None:
+            return LinkNow("off", "", "unknown", 0, None)
+        u = self.uplink
+        return LinkNow(u.state, self._broker, u.central, u.since, problem(u.problem))
+
+
+def _told(observation: Observation) -> dict[str, Any]:
+    """An observation in JSON types, with scaled values."""
+    match observation:
+        case Poll():
+            points = {
+                p.name: {"value": observation.scaled(i), "unit": p.unit, "quality": observation.quality_of(i).value}
+                for i, p in enumerate(observation.map.points)
+            }
+            return {"kind": "poll", "device": observation.device, "at": observation.at.t, "points": points}
+        case Scan():
+            return {
+                "kind": "scan",
+                "device": observation.device,
+                "at": observation.at.t,
+                "text": observation.data.decode("utf-8", "backslashreplace"),
+                "data": base64.b64encode(observation.data).decode(),
+                "aim": observation.symbology,
+                "repeated": observation.repeated,
+            }
+        case TagWindow():
+            told: dict[str, Any] = msgspec.to_builtins(observation)
+            return {"kind": "tag", "at": observation.at.t, **told}
+
+
+def _record(stream: Stream, record: Record) -> dict[str, Any]:
+    return {
+        "stream": stream.value,
+        "seq": record.seq,
+        "kind": record.kind,
+        "at": record.at.t,
+        "tq": [record.at.tq.source, record.at.tq.err_ms],
+        "body": msgspec.json.decode(record.body),
+        "hash": record.hash.hex(),
+    }
