@@ -15,9 +15,9 @@ _REGISTERS = {
     "display_floor": 6,
     "door_closed": 7,
     "passenger": 8,
-    "fault": 9,
-    "event": 10,
-    "alarm": 11,
+    "fault_code": 9,
+    "event_code": 10,
+    "alarm_code": 11,
     "speed": 12,
     "run_hours": 13,
     "run_count": 15,
@@ -89,17 +89,17 @@ class Lift(Slave):
         return [bool(self._state[name]) for name in _INPUTS[address : address + count]]
 
     def press(self) -> None:
-        self.change(alarm_button=1, alarm=_ALARM_BUTTON)
+        self.change(alarm_button=1, alarm_code=_ALARM_BUTTON)
 
     def release(self) -> None:
-        self.change(alarm_button=0, alarm=0)
+        self.change(alarm_button=0, alarm_code=0)
 
     def change(self, **fields: int) -> None:
         """Any fields at once. A new fault, event or alarm counts the event sequence up and stamps it."""
         if unknown := fields.keys() - self._state.keys():
             raise ValueError(f"a lift has no {', '.join(sorted(unknown))}")
         changed = {name: int(value) for name, value in fields.items() if self._state[name] != value}
-        if any(changed.get(name) for name in ("fault", "event", "alarm")):
+        if any(changed.get(name) for name in ("fault_code", "event_code", "alarm_code")):
             changed["event_seq"] = self._state["event_seq"] + 1 & 0xFFFF
             changed["event_epoch"] = int(time.time())
         self._state |= changed

@@ -52,7 +52,7 @@ class Thermometer(Slave):
         self._from = self._to = 4.0
         self._per_s = 0.0
         self._since = time.monotonic()
-        self._humidity = random.randint(_HUMIDITY_LOW, _HUMIDITY_HIGH)  # noqa: S311 (no secret)
+        self._humidity = random.randint(_HUMIDITY_LOW, _HUMIDITY_HIGH)
         self._recent: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED_PAIRS)
         self._holding = dict(model.settings)
 

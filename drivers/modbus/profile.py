@@ -146,7 +146,7 @@ class Profile(_Data):
         return any(point.urgent for point in self.points)
 
     def point_map(self, device: str) -> PointMap:
-        points = tuple(Point(p.name, p.unit, p.scale, p.urgent, p.quiet) for p in self.points)
+        points = tuple(Point(p.name, p.unit, p.scale, p.urgent, p.quiet, p.label.model_dump()) for p in self.points)
         return PointMap(device, self.name, self.version, points, self.record, self.heartbeat_s)
 
 

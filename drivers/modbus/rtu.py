@@ -12,7 +12,6 @@ from drivers.modbus.pdu import Request, SlaveError, parse
 _BITS_PER_CHAR = 11
 _FIXED_SILENCE_S = 0.00175  # above 19200 baud (Modbus over Serial Line V1.02, 2.5.1.1)
 _NOISE_MAX_BYTES = 1024
-_DRAIN_TIMEOUTS = 2.0
 _DRAIN_MIN_S = 0.5
 
 
@@ -92,7 +91,7 @@ class RtuFraming:
             pdu = self._reply(data, frame, slave, request)
             if pdu is not None:
                 return parse(slave, request, pdu)
-        self._drained_at[slave] = loop.time() + max(_DRAIN_TIMEOUTS * timeout_s, _DRAIN_MIN_S)
+        self._drained_at[slave] = loop.time() + max(timeout_s, _DRAIN_MIN_S)
         if data:
             raise SlaveError("modbus_bad_reply", slave=slave, got=data[:32].hex(" "))
         raise SlaveError("modbus_timeout", slave=slave, timeout_s=timeout_s)
