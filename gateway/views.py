@@ -125,7 +125,6 @@ class Views:
         while True:
             await self._changed.wait()
             await asyncio.sleep(CHANGES_S)  # gather what changes together: at most twice a second
-            self._changed = asyncio.Event()
             yield
 
     def watch(self, device: str) -> AsyncIterator[dict[str, Any]]:
