@@ -43,6 +43,8 @@ class Supervised:
         self._commit = commit
         self._buses = buses
         self._on_change = on_change
+        self.tried = asyncio.Event()
+        self._bus: str | None = getattr(configured.config, "bus", None)
         self.driver: Driver = configured.factory(configured.config, self)
 
     # what a driver is given
@@ -54,6 +56,7 @@ class Supervised:
         return await self._commit(observation)
 
     def health(self, health: Health, error: DriverError | None = None) -> None:
+        self.tried.set()
         told = None if error is None else (error.code, error.params)
         known = None if self.problem is None else (self.problem.code, self.problem.params)
         if health is self.state and told == known:
@@ -70,7 +73,9 @@ class Supervised:
     # its life
 
     async def keep(self) -> None:
-        """Run the driver for ever; only cancellation and a permanent error end it."""
+        """Run the driver for ever; only cancellation and a permanent error end it. A device waits for its bus to be tried."""
+        if self._bus:
+            await self._buses[self._bus].tried.wait()
         loop = asyncio.get_running_loop()
         pause = 1.0
         while True:

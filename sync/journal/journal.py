@@ -177,14 +177,14 @@ class Journal:
         self._listeners.append(listener)
 
     async def close(self) -> None:
-        """Commit what waits, notes too, and close the files."""
+        """Commit what waits, notes too, and close the files: readers first, so that the writer leaves no WAL behind."""
+        await asyncio.to_thread(self._reader.shutdown)
+        for segment in self._open_segments.values():
+            segment.close()
         with self._wake:
             self._closing = True
             self._wake.notify()
         await asyncio.to_thread(self._writer.join)
-        self._reader.shutdown()
-        for segment in self._open_segments.values():
-            segment.close()
 
     # the writer thread
 
