@@ -86,7 +86,7 @@ class Server:
             except LinkError as err:
                 log.warning("%s", err)
                 failures = 0 if self._heard.is_set() else failures + 1
-            await asyncio.sleep(min(BACKOFF_MAX_S, 0.5 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311
+            await asyncio.sleep(min(BACKOFF_MAX_S, 0.5 * 2**failures) * random.uniform(0.5, 1))
 
     async def _connection(self) -> None:
         """One connection from beginning to end. Raises LinkError."""

@@ -78,7 +78,7 @@ class Module:
         self._turn += 1
         epc = self._field[self._turn % len(self._field)]
         pc = (len(epc) // 2 << 11).to_bytes(2, "big")
-        rssi = random.randint(-62, -48)  # noqa: S311  radio, not secrets
+        rssi = random.randint(-62, -48)
         crc = gen2_crc(pc + epc) ^ (0x0001 if self._spoil == "crc" else 0)
         frame = self._frame(
             NOTIFICATION, SINGLE, rssi.to_bytes(1, "big", signed=True) + pc + epc + crc.to_bytes(2, "big")

@@ -133,7 +133,15 @@ class Site:
         self.broker = Broker(passwords, directory / "broker")
         self.gateway = self._program("gateway", "gateway.cli", "run", "--config", self.settings, "--data", self.data)
         self.bus = self._sim(
-            "modbus", "--slave", "1=xy-md02", "--slave", "2=renke", "--slave", "3=waveshare-io-8ch", "--slave", "4=lift-gbt-1"
+            "modbus",
+            "--slave",
+            "1=xy-md02",
+            "--slave",
+            "2=renke",
+            "--slave",
+            "3=waveshare-io-8ch",
+            "--slave",
+            "4=lift-gbt-1",
         )
         self.scanner = self._sim("scanner", "--every", "0")
         self.ssi = self._sim("scanner-ssi", "--every", "0")
@@ -173,7 +181,14 @@ class Site:
         for sim in self.sims:
             camera = await sim.ready()
         await output_of(
-            "central", "person", "add", PERSON, "--pin-file", str(self.directory / "pin"), "--data", str(self.central_data)
+            "central",
+            "person",
+            "add",
+            PERSON,
+            "--pin-file",
+            str(self.directory / "pin"),
+            "--data",
+            str(self.central_data),
         )
         self.settings.write_text(
             _SETTINGS.format(

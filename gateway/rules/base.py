@@ -7,13 +7,12 @@ import tomllib
 import uuid
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
-import msgspec
 from pydantic import BaseModel, ConfigDict
 
 from drivers.common.config import Id
 from model.bodies import AlarmBody, Cause
 from model.errors import SettingsError
-from model.observation import Poll, Quality
+from model.observation import Quality
 from model.shipped import shipped
 from model.time import Stamp
 

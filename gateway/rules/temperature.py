@@ -111,7 +111,7 @@ class TemperatureRule:
                 good = event.quality is Quality.GOOD and event.value is not None
                 return self._limits(state, event) if good else self._bad(state, event)
             case Acked():
-                return self._acked(state, event, now)
+                return self._acked(state, event)
             case Restarted() if event.rebooted:
                 # Across a reboot the delay counts as passed: the next value decides at once.
                 return Step(
@@ -162,7 +162,7 @@ class TemperatureRule:
         alarm = Alarm(alarm_id(self.id, "sensor_fault", event.at), "sensor_fault", event.at.t, event.cause())
         return Step(msgspec.structs.replace(state, fault=alarm, bad_since=None), (self._say("alarm.raised/1", alarm),))
 
-    def _acked(self, state: TemperatureState, event: Acked, now: Stamp) -> Step:
+    def _acked(self, state: TemperatureState, event: Acked) -> Step:
         for name in ("limit", "fault"):
             alarm: Alarm | None = getattr(state, name)
             if alarm and alarm.id == event.alarm and alarm.acked_by is None:
