@@ -58,7 +58,7 @@ class Page:
         stream = events(self._backend, _language(request, self._lang), self._stop)
         return StreamingResponse(stream, media_type="text/event-stream")
 
-    async def snapshot(self, request: Request) -> Response:  # noqa: ARG002 - every endpoint is given the request
+    async def snapshot(self, request: Request) -> Response:
         return _json(self._backend.snapshot())
 
     async def series(self, request: Request) -> Response:

@@ -13,6 +13,7 @@ PRINT = "import json, sys; print(json.dumps([name for name in sys.modules if '.'
     ("module", "not_loaded"),
     [
         ("gateway.cli", {"apsw", "cryptography", "cv2", "pydantic", "rich", "serialx", "starlette"}),
+        ("gateway.app", {"cv2", "jinja2", "numpy", "pymodbus", "rich", "starlette", "uvicorn"}),
         ("sync.contract.messages", {"apsw", "cryptography", "paho"}),
         ("drivers.camera.driver", {"cv2", "numpy", "zxingcpp"}),
         ("firmware_sim.scanner", {"cv2", "pymodbus"}),
