@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -36,14 +36,15 @@ def acknowledge(db: apsw.Connection, gw: str, alarm: str, person: str) -> str:
 class Outbox:
     """Used in the writer's thread. What was published when is forgotten at a restart: then all open ones are due."""
 
-    def __init__(self, store: Store, key: Ed25519PrivateKey) -> None:
+    def __init__(self, store: Store, key: Ed25519PrivateKey, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._key = key
+        self._clock = clock
         self._published: dict[str, float] = {}
 
     def due(self, born: Collection[str] = ()) -> list[tuple[str, bytes]]:
         """Topic and payload of what to publish now: new ones, those of gateways just born, and after REPEAT_S."""
-        clock = time.monotonic()
+        clock = self._clock()
         last, self._published = self._published, {}
         messages = []
         for id_, gw, cmd, expires in self._store.rows(

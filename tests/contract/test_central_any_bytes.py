@@ -1,0 +1,133 @@
+"""Whatever gateways send: the centre does not fall, and nothing but a good batch moves a watermark or makes a row."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from central import queries
+from central.ingest import Ingest
+from central.store import Store, reader
+from model.record import STREAMS, Stream
+from support.source import STORE, T0, Source
+from sync.contract.topics import down_ack
+
+ACK = down_ack("gw-1", STORE, Stream.READING)
+_GOOD = Source(count=8).batch(4, 8)[1]
+
+whats = st.sampled_from([*STREAMS, "status", "urgent", "cmdres", "reported", "listreq", "x/y", ""])
+anything = st.binary(max_size=200) | st.recursive(
+    st.none() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["v", "gw", "store", "first", "last", "state", "alarm", "body"]), inner, max_size=5
+        )
+    ),
+    max_leaves=10,
+).map(lambda value: json.dumps(value).encode())
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A good batch with some bytes changed, added or cut off."""
+    start = draw(st.integers(0, len(_GOOD)))
+    return _GOOD[:start] + draw(st.binary(max_size=4)) + _GOOD[start + draw(st.integers(0, 4)) :]
+
+
+@given(st.lists(st.tuples(st.text(max_size=3) | st.just("gw-1"), whats, anything | damaged()), max_size=5))
+@settings(max_examples=150, deadline=None)
+def test_arbitrary_messages(messages: list[tuple[str, str, bytes]]) -> None:
+    """Arbitrary bytes on arbitrary topics never raise, and store nothing that was not in the good batch."""
+    with TemporaryDirectory() as data:
+        store = Store(Path(data))
+        Ingest(store).take([(f"v1/gw/{gw}/up/{what}", payload) for gw, what, payload in messages])
+        rows = store.db.execute("SELECT seq, hash FROM records").fetchall()
+        assert set(rows) <= {(r.seq, r.hash) for r in Source(count=8).records}
+        assert store.db.execute("SELECT count(*) FROM lane WHERE gw <> 'gw-1' AND rows > 0").get == 0
+        store.close()
+
+
+class Gateway(RuleBasedStateMachine):
+    """A gateway writes, loses, and sends batches in any order, again and again, damaged too; the centre is restarted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = TemporaryDirectory()
+        self._data = Path(self._folder.name)
+        self._store = Store(self._data)
+        self._ingest = Ingest(self._store)
+        self._source = Source()
+        self._sent: set[int] = set()
+        self._lost: set[int] = set()
+        self._spoilt: set[int] = set()
+        self._said = 0
+
+    def teardown(self) -> None:
+        self._store.close()
+        self._folder.cleanup()
+
+    def _take(self, message: tuple[str, bytes]) -> None:
+        outcome = self._ingest.take([message])
+        self._said = json.loads(outcome.acks[ACK])["upto"]
+
+    @rule(count=st.integers(1, 6))
+    def write(self, count: int) -> None:
+        self._source.write(*(("reading.poll/1", b'{"n":%d}' % n) for n in range(count)))
+
+    @precondition(lambda self: self._source.records)
+    @rule(data=st.data(), packed=st.booleans())
+    def send(self, data: st.DataObject, packed: bool) -> None:
+        first, last = self._range(data)
+        self._take(self._source.batch(first, last, encoding="zstd" if packed else "json"))
+        self._sent |= set(range(first, last + 1))
+
+    @precondition(lambda self: len(self._source.records) > 1)
+    @rule(data=st.data())
+    def send_with_loss(self, data: st.DataObject) -> None:
+        first, last = self._range(data)
+        a = data.draw(st.integers(1, first))
+        b = data.draw(st.integers(a, first))
+        self._take(self._source.batch(first, last, lost=[(a, b, "pressure")]))
+        self._sent |= set(range(first, last + 1))
+        self._lost |= set(range(a, b + 1))
+
+    @precondition(lambda self: self._source.records)
+    @rule(data=st.data())
+    def send_damaged(self, data: st.DataObject) -> None:
+        first, last = self._range(data)
+        topic, payload = self._source.batch(first, last, sent=T0 + 1)
+        self._take((topic, payload.replace(b'"b":{"n":', b'"b":{"N":', 1)))
+        self._spoilt |= set(range(first, last + 1))
+
+    def _range(self, data: st.DataObject) -> tuple[int, int]:
+        count = len(self._source.records)
+        first = data.draw(st.integers(1, count))
+        return first, data.draw(st.integers(first, min(count, first + 7)))
+
+    @rule()
+    def restart(self) -> None:
+        self._store.close()
+        self._store = Store(self._data)
+        self._ingest = Ingest(self._store)
+
+    @invariant()
+    def each_is_there_once_and_the_watermark_is_right(self) -> None:
+        rows = self._store.db.execute("SELECT seq, hash FROM records ORDER BY seq").fetchall()
+        assert rows == [(seq, self._source.hash(seq)) for seq in sorted(self._sent)]
+        settled = self._sent | self._lost | self._spoilt
+        upto = next(n for n in range(len(self._source.records) + 1) if n + 1 not in settled)
+        assert self._said == upto
+        audit = queries.audit(reader(self._data))
+        assert (audit["rows"], audit["broken"], audit["unaccounted"]) == (len(self._sent), 0, 0)
+        for gateway in queries.counts(reader(self._data))["gateways"].values():
+            lane = gateway["stores"][STORE]["reading"]
+            assert lane["rows"] + lane["missing"] + lane["lost"] + lane["refused"] == max(settled)
+            assert lane["lost"] + lane["refused"] == len(settled - self._sent)
+
+
+TestGateway = Gateway.TestCase
+TestGateway.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)

@@ -1,0 +1,161 @@
+"""Persons, their PINs, the centre's settings and its outbox."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from central import persons
+from central.cli import tree
+from central.commands import REPEAT_S, Outbox, acknowledge
+from central.inbox import INBOX_MAX_BYTES, Inbox
+from central.ingest import Ingest
+from central.settings import Person, add_person, load
+from central.store import Store, second_writer
+from model.errors import DoorpostError, SettingsError
+from support.source import T0, new_id
+from sync.contract.messages import CommandResult, SignedCommand, decode, encode
+from sync.contract.signing import fingerprint, opened, private_key
+from sync.contract.topics import up_result
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path)
+    yield store
+    store.close()
+
+
+def run(*args: str, pin: str | None = None) -> Result:
+    return CliRunner().invoke(tree("en"), [*args, *(["--pin-file", "-"] if pin else [])], input=pin)
+
+
+def test_settings_file_keeps_what_a_person_wrote(tmp_path: Path) -> None:
+    """A person is appended; comments stay, the file is private, and a name is taken once."""
+    path = tmp_path / "central.toml"
+    path.write_text("# our broker\n[sync]\nbroker = 'mqtts://b'\nca = 'ca.pem'\n")
+    add_person(path, Person(name='Li "Na" 李娜', pin=persons.hashed("2468")))
+    assert path.read_text().startswith("# our broker\n")
+    assert path.stat().st_mode & 0o777 == 0o600
+    settings = load(path, required=True)
+    assert (settings.sync.ca, settings.person[0].name) == (tmp_path / "ca.pem", 'Li "Na" 李娜')
+    with pytest.raises(DoorpostError, match="person_known"):
+        add_person(path, Person(name='Li "Na" 李娜', pin=persons.hashed("2468")))
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "[sync]\nbrocker = 'x'\n[web]\n", "[[person]]\nname = 'x'\npin = '1234'", "\xff"]
+)
+def test_wrong_settings_exit_78(tmp_path: Path, text: str) -> None:
+    """Unknown keys, wrong types, a PIN in clear, no TOML: nothing starts."""
+    (tmp_path / "central.toml").write_bytes(text.encode("latin-1"))
+    result = run("run", "--data", str(tmp_path), "--broker", "mqtt://127.0.0.1:1", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (78, "central_settings")
+    assert "pin = '1234'" not in result.stdout
+
+
+def test_broker_must_be_named(tmp_path: Path) -> None:
+    """No address, or one that is none: exit 78, with the way out."""
+    nameless = run("run", "--data", str(tmp_path))
+    assert (nameless.exit_code, "--broker" in nameless.stderr) == (78, True)
+    assert run("run", "--data", str(tmp_path), "--broker", "http://x").exit_code == 78
+
+
+def test_pin_is_hashed_and_counted(store: Store, tmp_path: Path) -> None:
+    """Right after two wrong ones passes and forgets them; three wrong ones lock, also for the right one."""
+    known = [Person(name="Li Na", pin=persons.hashed("2468"))]
+    db = second_writer(tmp_path)
+
+    def refusal(pin: str) -> str | None:
+        try:
+            persons.authenticate(db, known, "Li Na", pin)
+        except DoorpostError as err:
+            return err.code
+        return None
+
+    assert [refusal(pin) for pin in ("1", "2", "2468", "1", "2")] == ["person_refused"] * 2 + [None] + [
+        "person_refused"
+    ] * 2
+    assert [refusal(pin) for pin in ("3", "2468", "2468")] == ["person_refused", "person_locked", "person_locked"]
+    store.db.execute("UPDATE wrong_pin SET locked_until = 0")
+    assert refusal("2468") is None
+
+
+def test_person_add(tmp_path: Path) -> None:
+    """By the command line; a PIN that is too short or not given, or a name that cannot be shown, is refused."""
+    data = str(tmp_path)
+    assert run("person", "add", "Li Na", "--data", data, pin="2468\n").exit_code == 0
+    for result in (
+        run("person", "add", "Li Na", "--data", data, pin="2468"),
+        run("person", "add", "Wang", "--data", data, pin="12"),
+        run("person", "add", "Wang", "--data", data),
+        run("person", "add", "a\x7fb", "--data", data, pin="2468"),
+    ):
+        assert (result.exit_code, bool(result.stderr)) == (1, True)
+    assert [p.name for p in load(tmp_path / "central.toml", required=True).person] == ["Li Na"]
+
+
+def test_second_server_is_kept_out(tmp_path: Path) -> None:
+    """Two on one directory would take the session from each other for ever."""
+    from central.settings import alone
+
+    with alone(tmp_path), pytest.raises(SettingsError, match="data_in_use"), alone(tmp_path):
+        pass
+
+
+def test_outbox_repeats_until_the_result(store: Store, tmp_path: Path) -> None:
+    """At once, at a birth, after 30 s, after `accepted`; not between, not after the last word, not to another gateway."""
+    clock = 1000.0
+    key = private_key(tmp_path / "central.key")
+    outbox = Outbox(store, key, lambda: clock)
+    id_ = acknowledge(second_writer(tmp_path), "gw-1", new_id(), "Li Na")
+    ((topic, payload),) = outbox.due()
+    command = opened(decode(payload, SignedCommand), {fingerprint(key.public_key()): key.public_key()})
+    assert (topic, command.id) == ("v1/gw/gw-1/down/cmd", id_)
+    assert (outbox.due(), outbox.due({"gw-2"}), len(outbox.due({"gw-1"}))) == ([], [], 1)
+    clock += REPEAT_S
+    assert (len(outbox.due()), outbox.due()) == (1, [])
+    assert len(Outbox(store, key).due()) == 1, "a restarted centre begins anew"
+
+    def result(word: str, gw: str = "gw-1") -> None:
+        message = CommandResult(v=1, id=id_, result=word, sent=T0)  # type: ignore[arg-type]
+        Ingest(store).take([(up_result(gw), encode(message))])
+
+    result("done", gw="gw-2")
+    result("accepted")
+    assert len(outbox.due({"gw-1"})) == 1
+    result("done")
+    result("failed")
+    assert outbox.due({"gw-1"}) == []
+    assert store.db.execute("SELECT result FROM command").get == "done"
+    assert store.db.execute("SELECT gw, count FROM problem").fetchall() == [("gw-1", 1), ("gw-2", 1)]
+
+
+def test_outbox_gives_up_at_the_expiry(store: Store, tmp_path: Path) -> None:
+    """The result is then `expired`."""
+    acknowledge(store.db, "gw-1", new_id(), "Li Na")
+    store.db.execute("UPDATE command SET expires = 1")
+    assert Outbox(store, private_key(tmp_path / "central.key")).due() == []
+    assert store.db.execute("SELECT result FROM command").get == "expired"
+
+
+async def test_inbox_takes_alarms_first_and_bounds_the_rest() -> None:
+    """What has no room is counted; alarms, births and results always have it."""
+    inbox = Inbox()
+    block = bytes(200_000)
+    fitting = INBOX_MAX_BYTES // len(block) + 1
+    for _ in range(fitting + 3):
+        inbox.put("v1/gw/gw-1/up/reading", block)
+    inbox.put("v1/gw/gw-1/up/alarm", b"a")
+    inbox.put("v1/gw/gw-1/up/status", b"s")
+    messages, dropped = await inbox.group()
+    assert [payload[:1] for _, payload in messages[:3]] == [b"a", b"s", b"\0"]
+    assert dropped == 3
+    taken = len(messages) - 2
+    while taken < fitting:
+        taken += len((await inbox.group()).messages)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(inbox.group(), 0)
