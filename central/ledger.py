@@ -9,8 +9,10 @@ from sync.contract.messages import Ack, Batch
 
 WINDOW = 8 * BATCH_MAX_RECORDS
 """What a gateway may have in flight: a range further away is not believed to be refused."""
-RANGES_TOLD = 100
-"""Holes (the lowest) and refused ranges (the highest) in an acknowledgement, at most."""
+HOLES_TOLD = 100
+"""In an acknowledgement, at most: the lowest."""
+REFUSED_TOLD = 1000
+"""In an acknowledgement, at most: the highest."""
 
 
 def take(store: Store, lane: Lane, batch: Batch, records: list[Record]) -> list[Record]:
@@ -60,8 +62,8 @@ def ack(store: Store, lane: Lane) -> Ack:
         ingest=store.epoch,
         upto=lane.upto,
         head=lane.head.hex() if lane.head else None,
-        missing=lane.missing[:RANGES_TOLD],
-        refused=lane.refused[-RANGES_TOLD:],
+        missing=lane.missing[:HOLES_TOLD],
+        refused=lane.refused[-REFUSED_TOLD:],
     )
 
 

@@ -205,9 +205,15 @@ class Store:
     # ranges without rows
 
     def settle(self, lane: Lane, parts: list[Range], how: str, why: str) -> None:
-        """Note ranges of which nothing was settled before."""
+        """Note ranges of which nothing was settled before; one that adjoins the one below it extends that."""
         for a, b in parts:
-            self.db.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?)", (lane.id, a, b, how, why))
+            self.db.execute(
+                "UPDATE settled SET last = ?1 WHERE (lane, how, why, last) = (?2, ?3, ?4, ?5 - 1) "
+                "AND first = (SELECT max(first) FROM settled WHERE lane = ?2 AND first < ?5)",
+                (b, lane.id, how, why, a),
+            )
+            if not self.db.changes():
+                self.db.execute("INSERT INTO settled VALUES (?, ?, ?, ?, ?)", (lane.id, a, b, how, why))
         if parts and how == "refused":
             self._load_refused(lane)
 

@@ -159,6 +159,13 @@ def test_good_copy_of_a_refused_range_is_taken_after_all(centre: Centre) -> None
     assert (centre.seqs, centre.get("SELECT count(*) FROM seam")) == (list(range(1, 10)), 0)
 
 
+def test_refused_ranges_that_adjoin_are_one(centre: Centre) -> None:
+    """A gateway whose every batch is damaged does not make acknowledgements grow."""
+    source = Source(count=9)
+    damaged = [(topic, raw.replace(b'"m":5', b'"m":6')) for topic, raw in (source.batch(n, n) for n in range(1, 10))]
+    assert centre.ack(*damaged) == {"ingest": 1, "upto": 9, "refused": [[1, 9, "batch_chain"]]}
+
+
 def test_unbelievable_range_settles_nothing(centre: Centre) -> None:
     """A damaged number far away, or a range longer than a batch may be, is no reason to give anything up."""
     source = Source(count=2)
