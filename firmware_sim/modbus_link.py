@@ -113,9 +113,10 @@ class Link:
         fault = slave.take_fault()
         await asyncio.sleep((len(pdu) + len(reply) + 6) * self._char_s)
         if fault is None:
-            self._write(self._framing.wrap(unit, reply))
+            # logged first: whoever has the reply finds it in the log
             if carried:
                 self._log("reading", slave=unit, family=slave.family, values=carried)
+            self._write(self._framing.wrap(unit, reply))
         else:
             self._spoil(slave, fault, pdu, reply, carried)
 
@@ -134,9 +135,9 @@ class Link:
                 self._write(frame[:-1] + bytes((frame[-1] ^ 0xFF,)))
             case "noise":
                 # a byte of noise when the driver of the line switches over; the frame behind it is sound
-                self._write(b"\x00" + frame)
                 if carried:
                     self._log("reading", slave=slave.unit, family=slave.family, values=carried)
+                self._write(b"\x00" + frame)
             case "wrong_function":
                 self._write(self._framing.wrap(slave.unit, bytes((_OTHER_FUNCTION[reply[0] & 0x7F],)) + reply[1:]))
             case "exception":

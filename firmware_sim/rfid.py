@@ -87,13 +87,14 @@ class Module:
             frame = frame[:-2] + bytes((frame[-2] ^ 0xFF, frame[-1]))
         elif self._spoil == "half":
             frame = frame[: len(frame) // 2]
-        self._wire.write(frame)
+        # logged first: whoever has the frame finds it in the log
         if self._plugged:
             fields = {"epc": epc.hex().upper(), "pc": pc.hex().upper(), "rssi": rssi}
             if self._spoil:
                 self._log("bad_tag", what=self._spoil, **fields)
             else:
                 self._log("tag", **fields)
+        self._wire.write(frame)
         self._spoil = None
 
     async def _listen(self) -> None:
