@@ -13,6 +13,7 @@ import click
 
 from central.show import Show, local_time
 from model.errors import DoorpostError, SettingsError
+from model.record import Stream
 from model.texts import language, text
 
 OK, PROBLEM, SETTINGS = 0, 1, 78
@@ -43,6 +44,17 @@ def tree(lang: str) -> click.Group:
     )
     _leaf(root, "counts", "central.counts.help", lang, _counts)
     _leaf(root, "audit", "central.audit.help", lang, _audit)
+    _leaf(
+        root,
+        "records",
+        "central.records.help",
+        lang,
+        _records,
+        *(click.Option([option], help=text(f"central.option.{option[2:]}", lang)) for option in ("--gw", "--kind")),
+        click.Option(
+            ["--stream"], type=click.Choice([str(one) for one in Stream]), help=text("central.option.stream", lang)
+        ),
+    )
     _leaf(root, "alarms", "central.alarms.help", lang, _alarms)
     _leaf(root, "trace", "central.trace.help", lang, _trace, click.Argument(["code"]))
     person = click.Option(["--as", "person"], required=True, help=text("central.option.as", lang))
@@ -141,7 +153,13 @@ def _counts(show: Show, *, data: Path) -> int:
     show.table(
         ("gateway", "online", "store", "stream", *numbers),
         [
-            (gw, show.words(f"central.online.{int(one['online'])}"), store, stream, *(lane[name] for name in numbers))
+            (
+                gw,
+                show.words(f"central.online.{int(one['online'])}"),
+                store[:8],
+                stream,
+                *(lane[name] for name in numbers),
+            )
             for gw, one in found["gateways"].items()
             for store, streams in one["stores"].items()
             for stream, lane in streams.items()
@@ -169,9 +187,24 @@ def _audit(show: Show, *, data: Path) -> int:
         numbers = ("rows", "ok", "broken", "unaccounted")
         show.table(
             ("gateway", "store", "stream", *numbers),
-            [(lane["gw"], lane["store"], lane["stream"], *(lane[name] for name in numbers)) for lane in found["lanes"]],
+            [
+                (lane["gw"], lane["store"][:8], lane["stream"], *(lane[name] for name in numbers))
+                for lane in found["lanes"]
+            ],
         )
     return PROBLEM if found["broken"] or found["unaccounted"] else OK
+
+
+def _records(show: Show, *, data: Path, gw: str | None, stream: str | None, kind: str | None) -> int:
+    from central import queries
+    from central.store import reader
+
+    for one in queries.records(reader(data), gw, stream, kind):
+        if show.as_json:
+            show.document(one)
+        else:
+            show.record(one)
+    return OK
 
 
 def _alarms(show: Show, *, data: Path) -> int:
@@ -181,6 +214,9 @@ def _alarms(show: Show, *, data: Path) -> int:
     found = queries.alarms(reader(data))
     if show.as_json:
         show.document({"alarms": found})
+        return OK
+    if not found:
+        show.line("central.alarms.none")
         return OK
     show.table(
         ("raised", "state", "alarm", "gateway", "device", "point", "acked_by", "reemits", "id"),
@@ -209,6 +245,8 @@ def _trace(show: Show, *, data: Path, code: str) -> int:
     found = queries.trace(reader(data), code)
     if show.as_json:
         show.document({"code": code, "sightings": found})
+    elif not found:
+        show.line("central.trace.none", code=code)
     else:
         show.table(
             ("at", "gateway", "device", "carrier", "seq"),

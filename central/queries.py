@@ -1,5 +1,6 @@
 """Questions to the database, asked through a `reader`; also while the server runs."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import apsw
@@ -121,6 +122,26 @@ def trace(db: apsw.Connection, code: str) -> list[dict[str, Any]]:
         "WHERE code = ? ORDER BY t, lane, seq",
         code,
     )
+
+
+def records(db: apsw.Connection, gw: str | None, stream: str | None, kind: str | None) -> Iterator[dict[str, Any]]:
+    """The records, of one gateway, stream or kind where given, each stream of a store in the order of its numbers."""
+    for one_gw, store, one_stream, seq, one_kind, t, boot, mono, body in db.execute(
+        "SELECT gw, store, stream, seq, kind, t, boot, mono, body FROM records "
+        "WHERE gw = coalesce(?, gw) AND stream = coalesce(?, stream) AND kind = coalesce(?, kind) ORDER BY place",
+        (gw, stream, kind),
+    ):
+        yield {
+            "gw": one_gw,
+            "store": store,
+            "stream": one_stream,
+            "seq": seq,
+            "kind": one_kind,
+            "t": t,
+            "boot": boot,
+            "mono": mono,
+            "body": msgspec.json.decode(body),
+        }
 
 
 def _rehash(db: apsw.Connection, lane: int, gw: str, store: str, stream: str) -> tuple[int, list[int]]:

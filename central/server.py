@@ -27,7 +27,9 @@ ECHO_TIMEOUT_S = 10.0
 """Until our own status must have come back: what the broker retained has then come too."""
 GOODBYE_TIMEOUT_S = 2.0
 OUTBOX_POLL_S = 0.3
-BACKOFF_MAX_S = 30.0
+BACKOFF_S = 0.5
+BACKOFF_DOUBLINGS = 6
+"""At most 32 s between two tries."""
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -51,8 +53,11 @@ class Server:
         """Until SIGTERM or SIGINT. Raises StoreError when the database fails: nothing uncommitted has been answered."""
         try:
             await self._run()
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None
+        except (ExceptionGroup, apsw.Error) as err:
+            first = err.exceptions[0] if isinstance(err, ExceptionGroup) else err
+            if isinstance(first, apsw.Error):
+                raise StoreError("central_store", data=self._data, why=str(first)) from first
+            raise first from None
 
     async def _run(self) -> None:
         self._store = Store(self._data)
@@ -71,10 +76,7 @@ class Server:
         self._store.close()
 
     async def _write(self, call: Callable[..., T], *args: object) -> T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._writer, call, *args)
-        except apsw.Error as err:
-            raise StoreError("central_store", data=self._data, why=str(err)) from err
+        return await asyncio.get_running_loop().run_in_executor(self._writer, call, *args)
 
     # the connection
 
@@ -85,8 +87,8 @@ class Server:
                 await self._connection()
             except LinkError as err:
                 log.warning("%s", err)
-                failures = 0 if self._heard.is_set() else failures + 1
-            await asyncio.sleep(min(BACKOFF_MAX_S, 0.5 * 2**failures) * random.uniform(0.5, 1))
+                failures = 0 if self._heard.is_set() else min(failures + 1, BACKOFF_DOUBLINGS)
+            await asyncio.sleep(BACKOFF_S * 2**failures * random.uniform(0.5, 1))
 
     async def _connection(self) -> None:
         """One connection from beginning to end. Raises LinkError."""

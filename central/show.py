@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from model.errors import DoorpostError
 from model.texts import hint, text
@@ -24,6 +25,11 @@ class Show:
 
     def line(self, key: str, **params: object) -> None:
         print(self.words(key, **params), flush=True)
+
+    def record(self, one: dict[str, Any]) -> None:
+        """As `doorpost store tail` shows it, with its gateway."""
+        body = json.dumps(one["body"], ensure_ascii=False)
+        print(f"{local_time(one['t'])}  {one['gw']}  {one['stream']}/{one['seq']}  {one['kind']}  {body}", flush=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """`columns` are keys below `central.column`."""

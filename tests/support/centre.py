@@ -75,20 +75,25 @@ async def running(
 
 async def central(data: Path, *args: str) -> tuple[int, dict[str, Any]]:
     """Run another command of the centre with --json: its exit code and document."""
+    code, out = await _run(data, *args)
+    return code, json.loads(out)
+
+
+async def central_lines(data: Path, *args: str) -> list[dict[str, Any]]:
+    """As `central` for a command that prints a document per line. AssertionError where it fails."""
+    code, out = await _run(data, *args)
+    assert code == 0, out
+    return [json.loads(line) for line in out.splitlines()]
+
+
+async def _run(data: Path, *args: str) -> tuple[int, bytes]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "central",
-        *args,
-        "--data",
-        str(data),
-        "--json",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=PIPE,
-    )
+        sys.executable, "-m", "central", *args, "--data", str(data), "--json",
+        stdin=asyncio.subprocess.DEVNULL, stdout=PIPE,
+    )  # fmt: skip
     out, _ = await process.communicate()
     assert process.returncode is not None
-    return process.returncode, json.loads(out)
+    return process.returncode, out
 
 
 class GatewayEnd:

@@ -14,7 +14,8 @@ from central.ranges import joined, size, without
 from central.store import Store, reader
 from model.bodies import AlarmBody, ScanBody, TagSeen
 from model.record import Stream
-from support.source import BOOT, T0, Source, at, new_id
+from support.centre import central_lines
+from support.source import BOOT, STORE, T0, Source, at, new_id
 from sync.contract.messages import Urgent, encode
 from sync.contract.topics import up_urgent
 
@@ -169,6 +170,22 @@ def test_audit_finds_what_was_changed(
     store.db.execute(damage)
     found = queries.audit(reader(tmp_path))
     assert (found["lanes"][0]["broken_first"], found["unaccounted"]) == (broken, unaccounted)
+
+
+async def test_records_are_listed_as_they_came(ingest: Ingest, tmp_path: Path) -> None:
+    """One JSON line per record, in the order of its stream, whatever order the batches came in; filters narrow it."""
+    source = Source(count=5)
+    ingest.take([source.batch(4, 5), source.batch(1, 3), alarms(("alarm.raised/1", body())).batch()])
+    lines = await central_lines(tmp_path, "records", "--stream", "reading", "--gw", "gw-1")
+    assert [one["seq"] for one in lines] == [1, 2, 3, 4, 5]
+    assert lines[0] == {
+        "gw": "gw-1", "store": STORE, "stream": "reading", "seq": 1, "kind": "reading.poll/1",
+        "t": T0 + 1000, "boot": BOOT, "mono": at().mono, "body": {"n": 1},
+    }  # fmt: skip
+    assert [one["body"]["alarm"] for one in await central_lines(tmp_path, "records", "--kind", "alarm.raised/1")] == [
+        ALARM
+    ]
+    assert await central_lines(tmp_path, "records", "--gw", "gw-2") == []
 
 
 def test_repeated_rubbish_is_kept_once(store: Store, ingest: Ingest) -> None:
