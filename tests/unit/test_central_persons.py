@@ -64,6 +64,14 @@ def test_broker_must_be_named(tmp_path: Path) -> None:
     assert run("run", "--data", str(tmp_path), "--broker", "http://x").exit_code == 78
 
 
+def test_database_that_is_none_is_said(tmp_path: Path) -> None:
+    """Exit 1 with words; the file is left as it is."""
+    (tmp_path / "central.db").write_bytes(b"rubbish" * 1000)
+    result = run("run", "--data", str(tmp_path), "--broker", "mqtt://127.0.0.1:1", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (1, "central_store")
+    assert (tmp_path / "central.db").read_bytes() == b"rubbish" * 1000
+
+
 def test_pin_is_hashed_and_counted(store: Store, tmp_path: Path) -> None:
     """Right after two wrong ones passes and forgets them; three wrong ones lock, also for the right one."""
     known = [Person(name="Li Na", pin=persons.hashed("2468"))]
