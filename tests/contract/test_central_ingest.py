@@ -261,3 +261,12 @@ def test_will_of_another_session_is_void(centre: Centre) -> None:
     assert centre.get("SELECT online FROM gateway") == 1
     centre.take(will("gw-1", new))
     assert centre.get("SELECT online FROM gateway") == 0
+
+
+def test_golden_batch_of_the_document(centre: Centre) -> None:
+    """The bytes that `docs/contract` shows to other implementations are taken as they stand."""
+    vectors = json.loads((Path(__file__).parents[2] / "docs/contract/vectors.json").read_text(encoding="utf-8"))
+    batch = json.loads(vectors["batch"])
+    topic = down_ack(batch["gw"], batch["store"], Stream.READING)
+    said = centre.ack((f"v1/gw/{batch['gw']}/up/reading", vectors["batch"].encode()), topic=topic)
+    assert said == {"ingest": 1, "upto": batch["last"], "head": batch["head"]}
