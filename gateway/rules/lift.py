@@ -63,11 +63,14 @@ class LiftAlarm(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LiftState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`press` is the first sample of a press whose time is not up; `down` a press that has already been counted."""
+    """`press` is the first sample of a press whose time is not up; `down` a press that has already been counted; `key` says
+    that the key was turned when it was last seen.
+    """
 
     alarm: LiftAlarm | None = None
     press: Cause | None = None
     down: bool = False
+    key: bool = False
 
 
 class LiftRule:
@@ -78,6 +81,8 @@ class LiftRule:
         self.id = config.id
         self._config = config
         self._profile = PROFILES.load(config.profile)
+        self._press_us = round(self._profile.press_s * 1e6)
+        self._reemit_us = round(self._profile.reemit_s * 1e6)
 
     def initial(self) -> LiftState:
         return LiftState()
@@ -112,7 +117,7 @@ class LiftRule:
             case Delivered():
                 pass
             case Restarted():
-                state = self._restarted(state, event, now)
+                state, says = self._restarted(state, event, now)
         return Step(state, says, self._wake(state))
 
     def _button(self, state: LiftState, event: PointInput) -> tuple[LiftState, tuple[Say, ...]]:
@@ -128,10 +133,10 @@ class LiftRule:
 
     def _due(self, state: LiftState, now: Stamp) -> tuple[LiftState, tuple[Say, ...]]:
         """Do what the clock asks for: a press that has lasted, an alarm to be told again."""
-        if state.press and now.mono - state.press.mono >= self._profile.press_s * 1e6:
+        if state.press and now.mono - state.press.mono >= self._press_us:
             return self._pressed(state, state.press, now)
         alarm = state.alarm
-        if alarm and self._silent(alarm) and now.mono - alarm.told >= self._profile.reemit_s * 1e6:
+        if alarm and self._silent(alarm) and now.mono - alarm.told >= self._reemit_us:
             alarm = msgspec.structs.replace(alarm, told=now.mono, emissions=alarm.emissions + 1, delivered=False)
             say = self._say("alarm.reemit/1", alarm, n=alarm.emissions)
             return msgspec.structs.replace(state, alarm=alarm), (say,)
@@ -140,7 +145,7 @@ class LiftRule:
     def _pressed(self, state: LiftState, press: Cause, now: Stamp) -> tuple[LiftState, tuple[Say, ...]]:
         state = msgspec.structs.replace(state, press=None, down=True)
         if state.alarm:
-            alarm = msgspec.structs.replace(state.alarm, repeats=state.alarm.repeats + 1)
+            alarm = msgspec.structs.replace(state.alarm, repeats=state.alarm.repeats + 1, delivered=False)
             say = self._say("alarm.repeated/1", alarm, cause=press, n=alarm.repeats)
             return msgspec.structs.replace(state, alarm=alarm), (say,)
         first = Stamp(now.boot, press.t, now.tq, press.mono)
@@ -148,8 +153,13 @@ class LiftRule:
         return msgspec.structs.replace(state, alarm=alarm), (self._say("alarm.raised/1", alarm),)
 
     def _key(self, state: LiftState, event: PointInput) -> tuple[LiftState, tuple[Say, ...]]:
-        """The end of an alarm comes from the site, and only after it was answered."""
-        turned = event.quality is Quality.GOOD and event.value == self._config.end_active
+        """The end of an alarm comes from the site: the key is turned after the alarm was answered, not left turned from before."""
+        if event.quality is not Quality.GOOD:
+            return state, ()
+        turned = event.value == self._config.end_active
+        if turned == state.key:
+            return state, ()
+        state = msgspec.structs.replace(state, key=turned)
         if not turned or state.alarm is None or state.alarm.acked_by is None:
             return state, ()
         say = self._say("alarm.ended/1", state.alarm, cause=event.cause())
@@ -163,13 +173,14 @@ class LiftRule:
         say = self._say("alarm.acked/1", alarm, by=event.by, command=event.command)
         return msgspec.structs.replace(state, alarm=alarm), (say,)
 
-    def _restarted(self, state: LiftState, event: Restarted, now: Stamp) -> LiftState:
-        """A press is measured anew. Across a reboot the old clock is void: what was waited for counts as due."""
-        state = msgspec.structs.replace(state, press=None)
-        if state.alarm and event.rebooted:
-            due = max(0, now.mono - int(self._profile.reemit_s * 1e6))
-            state = msgspec.structs.replace(state, alarm=msgspec.structs.replace(state.alarm, told=due))
-        return state
+    def _restarted(self, state: LiftState, event: Restarted, now: Stamp) -> tuple[LiftState, tuple[Say, ...]]:
+        """Across a reboot the old clock is void: what was waited for counts as due, and a press as one that has lasted."""
+        if not event.rebooted:
+            return state, ()
+        if state.alarm:
+            told = now.mono - self._reemit_us
+            state = msgspec.structs.replace(state, alarm=msgspec.structs.replace(state.alarm, told=told))
+        return self._pressed(state, state.press, now) if state.press else (state, ())
 
     def _silent(self, alarm: LiftAlarm) -> bool:
         """Nobody has answered, though the centre has all that we said: saying it again is all that is left."""
@@ -178,9 +189,9 @@ class LiftRule:
     def _wake(self, state: LiftState) -> int | None:
         due = []
         if state.press:
-            due.append(state.press.mono + int(self._profile.press_s * 1e6))
+            due.append(state.press.mono + self._press_us)
         if state.alarm and self._silent(state.alarm):
-            due.append(state.alarm.told + int(self._profile.reemit_s * 1e6))
+            due.append(state.alarm.told + self._reemit_us)
         return min(due, default=None)
 
     def _say(
