@@ -17,7 +17,6 @@ from sync.journal.journal import Journal
 OWED_MAX = 5_000
 RETRY_S = 1.0
 RETRY_MAX_S = 10.0
-GAPS_EVERY_S = 5.0
 
 log = logging.getLogger("doorpost.owed")
 
@@ -39,19 +38,20 @@ class Owed:
         self._journal = journal
         self._clock = clock
         self._debts: deque[_Debt] = deque()
-        self._newest: dict[str, int] = {}
+        self._stored: dict[str, int] = {}  # key of state -> number of the newest debt whose value is on the disk
         self._number = 0
         self._gaps: dict[tuple[str, Why], tuple[int, int, int]] = {}
-        self._wake = asyncio.Event()
 
     def submit(
         self, drafts: Sequence[Draft], owner: str, *, state: Mapping[str, bytes | None] | None = None
     ) -> "asyncio.Future[list[int]]":
-        """The numbers once durable, however long that takes; StoreError only where there is no room to wait."""
+        """The numbers once durable, however long that takes; StoreError only where there is no room to wait.
+
+        Alarms, and what comes with state, are never turned away.
+        """
         done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self._number += 1
         debt = _Debt(self._number, drafts, owner, state or {}, done)
-        self._newest.update(dict.fromkeys(debt.state, debt.number))
         if self._debts:
             self._owe(debt)
         else:
@@ -64,13 +64,21 @@ class Owed:
         self._gaps[device, why] = (n + 1, first, t)
 
     def _tried(self, debt: _Debt, result: "asyncio.Future[list[int]]") -> None:
-        if result.exception() is not None:
+        error = result.exception()
+        if isinstance(error, StoreError):
             self._owe(debt)
-        elif not debt.done.done():
-            debt.done.set_result(result.result())
+        elif error:  # it can never be written: offering it again would stop all behind it
+            debt.done.set_exception(error)
+        else:
+            self._paid(debt, result.result())
+
+    def _paid(self, debt: _Debt, numbers: list[int]) -> None:
+        for key in debt.state:
+            self._stored[key] = max(self._stored.get(key, 0), debt.number)
+        debt.done.set_result(numbers)
 
     def _owe(self, debt: _Debt) -> None:
-        if len(self._debts) >= OWED_MAX and all(d.stream is not Stream.ALARM for d in debt.drafts):
+        if len(self._debts) >= OWED_MAX and not debt.state and all(d.stream is not Stream.ALARM for d in debt.drafts):
             self.missed(debt.owner, "store_failed", debt.drafts[0].at.t)
             debt.done.set_exception(self._journal.failed or StoreError("store_failed", path="", why="no room to wait"))
             debt.done.exception()
@@ -78,19 +86,12 @@ class Owed:
         if not self._debts:
             log.warning("the journal takes nothing: %s", self._journal.failed)
         self._debts.append(debt)
-        self._wake.set()
 
     async def run(self) -> None:
         """Pay until cancelled."""
         pause = RETRY_S
         while True:
-            try:
-                async with asyncio.timeout(pause if self._debts else GAPS_EVERY_S):
-                    await self._wake.wait()
-                    self._wake.clear()
-                    continue
-            except TimeoutError:
-                pass
+            await asyncio.sleep(pause)
             try:
                 await self._pay()
                 pause = RETRY_S
@@ -101,11 +102,10 @@ class Owed:
         """Oldest first. Raises StoreError when the journal still refuses."""
         while self._debts:
             debt = self._debts[0]
-            state = {k: v for k, v in debt.state.items() if self._newest[k] == debt.number}
+            state = {k: v for k, v in debt.state.items() if self._stored.get(k, 0) < debt.number}
             numbers = await self._journal.append([_late(d) for d in debt.drafts], state=state)
             self._debts.popleft()
-            if not debt.done.done():
-                debt.done.set_result(numbers)
+            self._paid(debt, numbers)
             if not self._debts:
                 log.warning("the journal takes records again")
         gaps = dict(self._gaps)

@@ -12,9 +12,10 @@ import msgspec
 
 from gateway.owed import Owed
 from gateway.records import Arrivals, Changes, point_map_draft, poll_draft, scan_draft, window_draft
-from gateway.rules.base import Acked, Delivered, Input, OpenAlarm, PointInput, Restarted, Rule, Step, Tick
+from gateway.rules.base import Acked, Delivered, Input, OpenAlarm, PointInput, Restarted, Rule, Say, Step, Tick
 from model.bodies import AlarmBody, RuleState
-from model.observation import Observation, Poll, Scan, TagWindow
+from model.errors import LinkError
+from model.observation import Observation, PointMap, Poll, Quality, Scan, TagWindow
 from model.record import Draft, Stream, draft
 from model.time import Clock, Stamp
 from sync.journal.journal import Journal
@@ -22,12 +23,13 @@ from sync.journal.journal import Journal
 QUEUE_MAX = 10_000
 """Observations that may wait while the event loop is busy; more are counted as a gap."""
 DURABLE_S = 0.3
+URGENT_RETRY_S = 5.0
 _NOT_YET = 2**63
 
 log = logging.getLogger("doorpost.pipeline")
 
 OnUrgent = Callable[[str, AlarmBody, Stamp], Coroutine[Any, Any, None]]
-"""Sends an alarm (kind, body, time) that is not durable yet."""
+"""Sends an alarm (kind, body, time) that is not durable yet. Raises LinkError."""
 
 
 class Pipeline:
@@ -81,8 +83,13 @@ class Pipeline:
         """The number of the record once durable; StoreError otherwise. For scans that a device wants answered."""
         if not isinstance(observation, Scan):
             raise TypeError("only a scan is answered")
-        self._on_observation(observation)
         return asyncio.ensure_future(self._commit_scan(observation))
+
+    def silent(self, points: PointMap) -> None:
+        """The device cannot be reached: the rules are told that nobody knows its points. No reading was made of it."""
+        n = len(points.points)
+        poll = Poll(points.device, points, [None] * n, self._clock.now(), [Quality.COMM_ERROR] * n)
+        self._ask_rules(poll)
 
     def start(self, *, rebooted: bool) -> None:
         """Give the rules their states back, and let them do what has become due meanwhile."""
@@ -135,7 +142,7 @@ class Pipeline:
         """A person has answered: the transition and the command's result are one transaction. Returns once durable."""
         for rule in self._rules:
             if any(a.id == alarm for a in rule.alarms(self._states[rule.id])):
-                await self._transact(rule, Acked(alarm, by, command), [result], stored)
+                await asyncio.shield(self._transact(rule, Acked(alarm, by, command), [result], stored))
 
     # one observation
 
@@ -151,18 +158,21 @@ class Pipeline:
 
     def _take_poll(self, poll: Poll) -> None:
         urgent, record = self._changes.judge(poll)
-        for name, rules in self._watchers.get(poll.device, {}).items():
-            position = poll.map.index[name]
-            point = poll.map.points[position]
-            event = PointInput(poll.device, name, poll.scaled(position), point.unit, poll.quality_of(position), poll.at)
-            for rule in rules:
-                self._step(rule, event)
+        self._ask_rules(poll)
         if not record:
             return
         if poll.map.hash not in self._maps:
             self._record_map(poll)
         done = self._journal.submit([poll_draft(poll)], urgent=urgent)
         done.add_done_callback(lambda f: self._reading_done(poll, f))
+
+    def _ask_rules(self, poll: Poll) -> None:
+        for name, rules in self._watchers.get(poll.device, {}).items():
+            position = poll.map.index[name]
+            point = poll.map.points[position]
+            event = PointInput(poll.device, name, poll.scaled(position), point.unit, poll.quality_of(position), poll.at)
+            for rule in rules:
+                self._step(rule, event)
 
     def _record_map(self, poll: Poll) -> None:
         """On `audit` before the first reading that names it: core is committed first."""
@@ -193,7 +203,9 @@ class Pipeline:
             number = self._journal.last(Stream.EVENT)
         else:
             number = (await self._journal.append([scan_draft(scan)], state={key: scan.data}))[0]
-        _ = self._journal.submit([], state={key: None})
+        # on the disk only with the next commit: by then the device has its answer
+        self._journal.note(key, None)
+        self._on_observation(scan)
         return number
 
     # one rule
@@ -233,8 +245,15 @@ class Pipeline:
         done = self._owed.submit(drafts, rule.id, state={f"rule/{rule.id}": state.body, **(more_state or {})})
         for say in step.says:
             self._told[say.body.alarm] = _NOT_YET
+        if step.says:
+            done.add_done_callback(lambda f: self._numbered(step.says, f.result()))
         self._spawn(self._make_known(step, now, done))
         return done
+
+    def _numbered(self, says: Sequence[Say], numbers: Sequence[int]) -> None:
+        """From now on the centre's word may come: the number must be known before that, whatever else is being waited for."""
+        for say, seq in zip(says, numbers, strict=False):
+            self._told[say.body.alarm] = seq
 
     def _arm(self, rule: Rule, step: Step) -> None:
         if timer := self._timers.pop(rule.id, None):
@@ -248,11 +267,18 @@ class Pipeline:
         await asyncio.wait({done}, timeout=DURABLE_S)
         self._on_signals(self.signals())
         self._on_alarms()
-        if not done.done():
-            for say in step.says:
-                await self._on_urgent(say.kind, say.body, at)
-        for say, seq in zip(step.says, await done, strict=False):
-            self._told[say.body.alarm] = seq
+        for say in step.says:
+            await self._send_urgent(say, at, done)
+
+    async def _send_urgent(self, say: Say, at: Stamp, done: "asyncio.Future[list[int]]") -> None:
+        """Until the journal has it or the broker: while neither does, nobody off site knows of this alarm."""
+        while not done.done():
+            try:
+                return await self._on_urgent(say.kind, say.body, at)
+            except LinkError as err:
+                log.warning("urgent %s of alarm %s not sent: %s", say.kind, say.body.alarm, err)
+                await asyncio.wait({done}, timeout=URGENT_RETRY_S)
+        return None
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
