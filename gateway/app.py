@@ -25,9 +25,10 @@ from gateway.supervisor import Supervised
 from gateway.views import Views
 from gateway.web.listen import WebServer
 from model.bodies import AlarmBody, ClockStep, DeviceStateBody, GatewayStart, GatewayStop, TimeAnchor
-from model.errors import ContractError, LinkError, SettingsError, StoreError
+from model.errors import ContractError, SettingsError, StoreError
 from model.observation import Observation, Poll
-from model.record import Draft, draft
+from model.ports import Health
+from model.record import Draft, Stream, draft
 from model.time import Stamp
 from sync.contract.messages import CommandResult, DeviceState, Urgent
 from sync.journal.journal import Journal
@@ -85,7 +86,10 @@ class Daemon:
         self._views = Views(
             s.gateway.id, VERSION, s.sync.broker if s.sync else "", self._clock, self._journal, self._supervised
         )
-        outputs = Outputs(s.outputs, lambda device: self._supervised[device].driver)
+        enabled = {d.config.id for d in s.devices if d.config.enabled}
+        outputs = Outputs(
+            tuple(o for o in s.outputs if o.device in enabled), lambda device: self._supervised[device].driver
+        )
         rules: dict[Rule, list[str]] = {RULES[c.rule].make(c): c.points() for c in s.rules}
         self._pipeline = Pipeline(
             self._journal,
@@ -106,6 +110,8 @@ class Daemon:
         self._uplink = self._make_uplink()
         self._views.uplink = self._uplink
         self._pipeline.start(rebooted=self._rebooted)
+        if self._uplink:
+            self._pipeline.delivered(Stream.ALARM, self._uplink.lanes[Stream.ALARM].upto)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._pipeline.run(), name="pipeline")
             group.create_task(outputs.run(), name="outputs")
@@ -182,18 +188,17 @@ class Daemon:
             params=params,
         )
         self._pipeline.note([draft("device.state/1", body, self._clock.now())], device.device)
+        if device.points and device.state in (Health.OFFLINE, Health.FAULT):
+            self._pipeline.silent(device.points)
 
     async def _urgent(self, kind: str, body: AlarmBody, at: Stamp) -> None:
-        """Past the journal, straight to the desk: it is merged there by the alarm's id."""
+        """Past the journal, straight to the desk: it is merged there by the alarm's id. Raises LinkError."""
         if self._uplink is None:
             return
         message = Urgent(
             v=1, alarm=body.alarm, boot=at.boot, t=at.t, tq=at.tq, mono=at.mono, kind=kind, body=Raw(json.encode(body))
         )
-        try:
-            await self._uplink.urgent(message)
-        except LinkError as err:
-            log.warning("urgent alarm %s not sent: %s", body.alarm, err)
+        await self._uplink.urgent(message)
 
     async def _command(self, commands: Commands, payload: bytes) -> CommandResult | None:
         try:

@@ -1,6 +1,7 @@
 """Sirens and lamps follow the signals of the rules. A siren is refreshed while it sounds: when the gateway dies, it stops."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from gateway.settings.schema import Output
@@ -11,6 +12,8 @@ REFRESH_S = 2.0
 FLASH_S = 5.0
 """How long the device itself keeps a flashed output on without a refresh."""
 RETRY_S = 1.0
+
+log = logging.getLogger("doorpost.outputs")
 
 
 class Outputs:
@@ -53,6 +56,9 @@ class Outputs:
                 pause = REFRESH_S if wanted and output.mode == "flash" else None
             except DriverError:  # the device is shown as offline with the reason; here it is only tried again
                 pause = RETRY_S
+            except Exception:  # a bug of one driver must not silence the others' sirens
+                log.exception("output %s", output.id)
+                pause = RETRY_S
             try:
                 async with asyncio.timeout(pause):
                     await changed.wait()
@@ -66,3 +72,5 @@ class Outputs:
             await driver.flash(output.output, FLASH_S)
         elif self._seen.get((output.device, output.output)) != wanted:
             await driver.switch(output.output, wanted)
+        # confirmed by the device: if its next poll says something else, it has lost it
+        self._seen[output.device, output.output] = wanted

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.settings.schema import Configured
 from model.errors import DriverError, PermanentError, TransientError
-from model.observation import Observation
+from model.observation import Observation, PointMap
 from model.ports import Driver, Health
 from model.time import Clock
 
@@ -36,6 +36,9 @@ class Supervised:
         self.device = device
         self.clock = clock
         self.kind: str = configured.config.driver
+        self.points: PointMap | None = None
+        if hasattr(configured.factory, "point_map"):
+            self.points = configured.factory.point_map(configured.config)
         self.state = Health.STARTING
         self.problem: DriverError | None = None
         self.since = clock.now().t

@@ -16,12 +16,16 @@ from model.observation import Observation, Poll, Scan, TagWindow
 from model.record import STREAMS, Record, Stream
 from model.time import Clock
 from sync.journal.journal import Journal
+from sync.lane import Lane
 from sync.uplink import Uplink
 
 SERIES_S = 3600
+_SERIES_STEP_US = 900_000
+"""One poll a second is kept for the plot, and a little jitter loses none."""
+_SERIES_MAX = SERIES_S * 1_000_000 // _SERIES_STEP_US
 SCANS_MAX = 200
 CHANGES_S = 0.5
-_STEP_US = 1_000_000
+_TAG_GONE_US = 10_000_000
 _TAIL_RECORDS = 500
 _TAIL_BYTES = 256 * 1024
 
@@ -72,8 +76,8 @@ class Views:
         match observation:
             case Poll():
                 self._polls[device] = observation
-                series = self._series.setdefault(device, deque(maxlen=SERIES_S))
-                if not series or observation.at.t - series[-1].at.t >= _STEP_US:
+                series = self._series.setdefault(device, deque(maxlen=_SERIES_MAX))
+                if not series or observation.at.mono - series[-1].at.mono >= _SERIES_STEP_US:
                     series.append(observation)
             case Scan():
                 text = observation.data.decode("utf-8", "backslashreplace")
@@ -91,7 +95,7 @@ class Views:
         self._tags[window.device, window.epc] = window.last.t
         if len(self._tags) > SCANS_MAX:
             del self._tags[next(iter(self._tags))]
-        if window.first.t - last > 10 * _STEP_US:
+        if window.first.t - last > _TAG_GONE_US:
             self._scans.appendleft(ScanNow(window.first.t, window.device, window.epc, "epc"))
 
     # Backend
@@ -118,13 +122,15 @@ class Views:
                 raise KeyError(device)
             return []
         position = polls[-1].map.index[point]
-        since = self._clock.now().t - SERIES_S * 1_000_000
-        return [(p.at.t, p.scaled(position)) for p in polls if p.at.t >= since and p.map is polls[-1].map]
+        since = self._clock.mono() - SERIES_S * 1_000_000
+        return [(p.at.t, p.scaled(position)) for p in polls if p.at.mono >= since and p.map.hash == polls[-1].map.hash]
 
     async def changes(self) -> AsyncIterator[None]:
+        changed = self._changed
         while True:
-            await self._changed.wait()
+            await changed.wait()
             await asyncio.sleep(CHANGES_S)  # gather what changes together: at most twice a second
+            changed = self._changed  # taken before the reader looks: a change while it looks makes it look again
             yield
 
     def watch(self, device: str) -> AsyncIterator[dict[str, Any]]:
@@ -200,10 +206,8 @@ class Views:
         ]
 
     def _stream(self, stream: Stream) -> StreamNow:
-        if self.uplink is None:
-            captured = self._journal.last(stream)
-            return StreamNow(self._journal.store, stream, captured, 0, captured, 0, 0)
-        c = self.uplink.counts(stream)
+        lane = self.uplink.lanes[stream] if self.uplink else Lane(self._journal, stream, None)
+        c = lane.counts()
         return StreamNow(self._journal.store, stream, c.captured, c.acknowledged, c.waiting, c.lost, c.refused)
 
     def _link(self) -> LinkNow:
