@@ -5,6 +5,7 @@ its group, `GROUP_S` at most, and shares one fsync. A second thread reads. Captu
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,17 +14,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from model.errors import StoreError, StoreFull
-from model.record import SERIES, Draft, Series, Stream
+from model.record import SERIES, STREAMS, Draft, Series, Stream
 from model.time import Stamp
 from sync.journal import store as reading
 from sync.journal.segment import Head, Segment, Slice
-from sync.journal.store import SEGMENT_MAX_BYTES, LostRange, Store
+from sync.journal.store import SEGMENT_MAX_BYTES, LostRange, Store, lost
 
 GROUP_S = 1.0
 """A reading is durable at most this long after it was submitted."""
 GROUP_MAX_BYTES = 1024 * 1024
 QUEUE_MAX_BYTES = 16 * 1024 * 1024
 """What may wait for a disk that has stopped; more is refused, and counted by whoever submitted it."""
+DRAFT_BYTES = 500
+"""What a waiting draft takes in memory beside its body."""
+
+log = logging.getLogger("doorpost.journal")
 
 
 class _Item(NamedTuple):
@@ -53,6 +58,7 @@ class Journal:
         self._waiting_bytes = 0
         self._closing = False
         self._heads = dict(store.heads)
+        self._lows = {stream: store.low(stream) for stream in STREAMS}
         self._state = dict(store.state)
         self._notes: dict[str, bytes | None] = {}
         self._jobs: list[Callable[[], None]] = []
@@ -89,7 +95,7 @@ class Journal:
         series = SERIES[drafts[0].stream] if drafts else "core"
         if any(SERIES[d.stream] != series for d in drafts) or (state and series != "core"):
             raise ValueError("a submission is atomic, so it is of one series; only core keeps state")
-        size = sum(len(d.body) for d in drafts)
+        size = sum(len(d.body) + DRAFT_BYTES for d in drafts)
         with self._wake:
             if self._closing or self._waiting_bytes + size > QUEUE_MAX_BYTES:
                 done.set_exception(StoreFull("store_behind", bytes=self._waiting_bytes))
@@ -124,15 +130,20 @@ class Journal:
 
         def drop() -> None:
             try:
-                result: bool | StoreError = self._store.drop_oldest(series, upto, reason, at)
-            except StoreError as err:
+                result: bool | Exception = self._store.drop_oldest(series, upto, reason, at)
+            except Exception as err:  # noqa: BLE001  # it is whoever asked that gets it
                 result = err
-            self._tell(self._settle_drop, done, result, dict(self._store.heads), dict(self._store.state))
+            lows = {stream: self._store.low(stream) for stream in STREAMS}
+            self._tell(self._settle_drop, done, result, dict(self._store.heads), lows, dict(self._store.state))
 
         with self._wake:
+            if self._closing:
+                raise StoreError("store_failed", path=self._store.id, why="closed")
             self._jobs.append(drop)
             self._wake.notify()
-        return await done
+        dropped = await done
+        await self._loop.run_in_executor(self._reader, reading.forget_dropped, self._open_segments)
+        return dropped
 
     # what is there
 
@@ -145,10 +156,11 @@ class Journal:
 
     def low(self, stream: Stream) -> int:
         """The oldest number still held."""
-        return self._store.low(stream)
+        return self._lows[stream]
 
     def lost(self, stream: Stream) -> list[LostRange]:
-        return self._store.lost(stream)
+        """Ranges that were never acknowledged and can no longer be sent."""
+        return lost(self._state, stream)
 
     def state(self, key: str) -> bytes | None:
         """Durable state, as of the newest commit."""
@@ -219,10 +231,11 @@ class Journal:
     def _commit(self, series: Series, items: list[_Item]) -> None:
         drafts: dict[Stream, list[Draft]] = {}
         places: list[list[tuple[Stream, int]]] = []
-        state: dict[str, bytes | None] = {}
+        notes: dict[str, bytes | None] = {}
         if series == "core":
             with self._wake:
-                state, self._notes = self._notes, {}
+                notes, self._notes = self._notes, {}
+        state = dict(notes)
         for item in items:
             place = []
             for d in item.drafts:
@@ -231,16 +244,24 @@ class Journal:
                 stream.append(d)
             places.append(place)
             state |= item.state
-        if not drafts and not state:
+        if not items and not state:
             return
         try:
             first = self._store.append(series, drafts, state)
-        except StoreError as err:
-            self._tell(self._settle_failure, items, err)
+        except Exception as err:
+            with self._wake:
+                self._notes = notes | self._notes
+            if isinstance(err, StoreError):
+                self._tell(self._settle_failure, items, err)
+            elif len(items) > 1:  # one that cannot be written at all must not take the others with it
+                for item in items:
+                    self._commit(series, [item])
+            else:
+                log.exception("not a record that can be written")
+                self._tell(self._settle_failure, items, err)
             return
         numbers = [[first[stream] + offset for stream, offset in place] for place in places]
-        heads = {stream: self._store.heads[stream] for stream in drafts}
-        self._tell(self._settle, items, numbers, heads, state)
+        self._tell(self._settle, items, numbers, dict(self._store.heads), state)
 
     def _tell(self, callback: Callable[..., None], *args: object) -> None:
         """Back to the event loop; when that is closed nobody waits any more."""
@@ -267,8 +288,9 @@ class Journal:
         for listener in self._listeners:
             listener()
 
-    def _settle_failure(self, items: list[_Item], err: StoreError) -> None:
-        self.failed = err
+    def _settle_failure(self, items: list[_Item], err: Exception) -> None:
+        if isinstance(err, StoreError):
+            self.failed = err
         for item in items:
             if not item.done.done():
                 item.done.set_exception(err)
@@ -279,13 +301,17 @@ class Journal:
     def _settle_drop(
         self,
         done: "asyncio.Future[bool]",
-        result: bool | StoreError,
+        result: bool | Exception,
         heads: dict[Stream, Head],
-        state: dict[str, bytes],
+        lows: dict[Stream, int],
+        state: Mapping[str, bytes | None],
     ) -> None:
         self._heads |= heads
-        self._set_state(dict(state))
-        if isinstance(result, StoreError):
+        self._lows = lows
+        self._set_state({**state, **self._notes})
+        if done.done():
+            return
+        if isinstance(result, Exception):
             done.set_exception(result)
         else:
             done.set_result(result)

@@ -3,7 +3,9 @@
 The only writing connection belongs to the journal's writer thread and alone checkpoints; all others are read-only.
 """
 
-from collections.abc import Iterable, Mapping
+import errno
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,21 +59,40 @@ class Slice(NamedTuple):
     records: list[Record]
 
 
-def failure(err: apsw.Error, path: Path) -> StoreError:
-    """SQLite's error as ours."""
-    if isinstance(err, apsw.FullError):
-        return StoreFull("store_full", path=path)
-    if isinstance(err, (apsw.CorruptError, apsw.NotADBError)):
-        return StoreDamaged("store_damaged", path=path, why=str(err))
-    return StoreError("store_failed", path=path, why=str(err))
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """SQLite's and the system's errors as ours."""
+    try:
+        yield
+    except apsw.FullError as err:
+        raise StoreFull("store_full", path=path) from err
+    except (apsw.CorruptError, apsw.NotADBError) as err:
+        raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
+    except OSError as err:
+        if err.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull("store_full", path=path) from err
+        raise StoreError("store_failed", path=path, why=err.strerror) from err
+    except apsw.Error as err:
+        raise StoreError("store_failed", path=path, why=str(err)) from err
+
+
+def bytes_of(files: Iterable[Path]) -> int:
+    """What they take on disk; one that has just gone takes nothing."""
+    taken = 0
+    for file in files:
+        try:
+            taken += file.stat().st_size
+        except FileNotFoundError:
+            continue
+    return taken
 
 
 def create(path: Path, identity: Identity, heads: Mapping[Stream, Head], state: Mapping[str, bytes]) -> None:
     """Make a segment that goes on after `heads` with `state`, whole or not at all."""
     draft = path.with_suffix(".new")
-    for leftover in path.parent.glob(draft.name + "*"):
-        leftover.unlink()
-    try:
+    with store_errors(draft):
+        for leftover in path.parent.glob(draft.name + "*"):
+            leftover.unlink()
         db = apsw.Connection(str(draft))
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
@@ -82,9 +103,7 @@ def create(path: Path, identity: Identity, heads: Mapping[Stream, Head], state: 
             db.executemany("INSERT INTO start VALUES(?, ?, ?)", [(s.value, h.seq, h.hash) for s, h in heads.items()])
             db.executemany("INSERT INTO state VALUES(?, ?)", state.items())
         db.close()
-    except apsw.Error as err:
-        raise failure(err, draft) from err
-    draft.rename(path)
+        draft.rename(path)
 
 
 class Segment:
@@ -93,15 +112,13 @@ class Segment:
     def __init__(self, path: Path, *, writable: bool) -> None:
         self.path = path
         flags = apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY
-        try:
+        with store_errors(path):
             self._db = apsw.Connection(str(path), flags=flags)
             self._db.set_busy_timeout(5000)
             self._db.execute("PRAGMA synchronous = FULL" if writable else "PRAGMA wal_autocheckpoint = 0")
             self.identity = Identity(*self._one("SELECT gw, store, series, number FROM segment"))
             self._boots: dict[str, int] = {b: i for i, b in self._db.execute("SELECT id, boot FROM boot")}
             self._kinds: dict[str, int] = {k: i for i, k in self._db.execute("SELECT id, kind FROM kind")}
-        except apsw.Error as err:
-            raise failure(err, path) from err
         self._boot_names: dict[int, str] = {}
         self._kind_names: dict[int, str] = {}
 
@@ -113,58 +130,57 @@ class Segment:
 
     def size(self) -> int:
         """What the file and its WAL take."""
-        return sum(p.stat().st_size for p in self.path.parent.glob(self.path.name + "*"))
+        return bytes_of(self.path.parent.glob(self.path.name + "*"))
 
     def heads(self) -> dict[Stream, Head]:
         """The last record of each stream of this series."""
-        heads = {
-            Stream(s): Head(seq, hash_) for s, seq, hash_ in self._db.execute("SELECT stream, seq, hash FROM start")
-        }
-        for stream in heads:
-            code = _CODE[stream]
-            row = self._one(
-                "SELECT id, hash FROM record WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
-                (code << _SEQ_BITS, (code + 1) << _SEQ_BITS),
-            )
-            if row:
-                heads[stream] = Head(row[0] & ((1 << _SEQ_BITS) - 1), row[1])
+        with store_errors(self.path):
+            starts = self._db.execute("SELECT stream, seq, hash FROM start")
+            heads = {Stream(s): Head(seq, hash_) for s, seq, hash_ in starts}
+            for stream in heads:
+                code = _CODE[stream]
+                row = self._one(
+                    "SELECT id, hash FROM record WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
+                    (code << _SEQ_BITS, (code + 1) << _SEQ_BITS),
+                )
+                if row:
+                    heads[stream] = Head(row[0] & ((1 << _SEQ_BITS) - 1), row[1])
         return heads
 
     def starts(self) -> dict[Stream, int]:
         """The first number of each stream that this segment may hold."""
-        return {Stream(s): seq + 1 for s, seq in self._db.execute("SELECT stream, seq FROM start")}
+        with store_errors(self.path):
+            return {Stream(s): seq + 1 for s, seq in self._db.execute("SELECT stream, seq FROM start")}
 
     def state(self) -> dict[str, bytes]:
-        return dict(self._db.execute("SELECT key, value FROM state"))
+        with store_errors(self.path):
+            return dict(self._db.execute("SELECT key, value FROM state"))
 
     def write(self, batches: Iterable[tuple[Stream, list[Record]]], state: Mapping[str, bytes | None]) -> None:
         """Records and state in one transaction, durable on return. Raises StoreError, and then nothing was written."""
-        try:
-            with self._db:
-                for stream, records in batches:
-                    base = _CODE[stream] << _SEQ_BITS
-                    rows = [
-                        (
-                            base | r.seq,
-                            r.at.t,
-                            r.at.tq.source,
-                            r.at.tq.err_ms,
-                            r.at.mono,
-                            self._boots.get(r.at.boot) or self._number("boot", self._boots, r.at.boot),
-                            self._kinds.get(r.kind) or self._number("kind", self._kinds, r.kind),
-                            r.body,
-                            r.hash,
-                        )
-                        for r in records
-                    ]
-                    self._db.executemany("INSERT INTO record VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-                for key, value in state.items():
-                    if value is None:
-                        self._db.execute("DELETE FROM state WHERE key = ?", (key,))
-                    else:
-                        self._db.execute("INSERT OR REPLACE INTO state VALUES(?, ?)", (key, value))
-        except apsw.Error as err:
-            raise failure(err, self.path) from err
+        with store_errors(self.path), self._db:
+            for stream, records in batches:
+                base = _CODE[stream] << _SEQ_BITS
+                rows = [
+                    (
+                        base | r.seq,
+                        r.at.t,
+                        r.at.tq.source,
+                        r.at.tq.err_ms,
+                        r.at.mono,
+                        self._boots.get(r.at.boot) or self._number("boot", self._boots, r.at.boot),
+                        self._kinds.get(r.kind) or self._number("kind", self._kinds, r.kind),
+                        r.body,
+                        r.hash,
+                    )
+                    for r in records
+                ]
+                self._db.executemany("INSERT INTO record VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            for key, value in state.items():
+                if value is None:
+                    self._db.execute("DELETE FROM state WHERE key = ?", (key,))
+                else:
+                    self._db.execute("INSERT OR REPLACE INTO state VALUES(?, ?)", (key, value))
 
     def _number(self, table: str, known: dict[str, int], name: str) -> int:
         known[name] = self._one(f"INSERT INTO {table}({table}) VALUES(?) RETURNING id", (name,))[0]
@@ -176,7 +192,7 @@ class Segment:
         records: list[Record] = []
         size = 0
         boot: int | None = None
-        try:
+        with store_errors(self.path):
             prev = self._hash_before(stream, first)
             rows = self._db.execute(
                 "SELECT id, t, source, err_ms, mono, boot, kind, body, hash FROM record"
@@ -191,8 +207,6 @@ class Segment:
                 at = Stamp(self._name("boot", self._boot_names, boot_id), t, TimeQuality(source, err_ms), mono)
                 kind_name = self._name("kind", self._kind_names, kind)
                 records.append(Record(id_ - base, kind_name, body, at, hash_))
-        except apsw.Error as err:
-            raise failure(err, self.path) from err
         return Slice(prev, records)
 
     def _name(self, table: str, known: dict[int, str], number: int) -> str:
@@ -211,7 +225,8 @@ class Segment:
 
     def hash_at(self, stream: Stream, seq: int) -> bytes:
         """The hash of the record with that number, or of the stream before its first. Raises StoreDamaged when it is not here."""
-        return self._hash_before(stream, seq + 1)
+        with store_errors(self.path):
+            return self._hash_before(stream, seq + 1)
 
 
 def streams_of(series: Series) -> list[Stream]:

@@ -11,12 +11,14 @@ from model.bodies import StoreDrop
 from model.errors import SettingsError, StoreDamaged
 from model.record import SERIES, Draft, Series, Stream, chain, draft, genesis
 from model.time import Stamp
-from sync.journal.segment import Head, Identity, Segment, Slice, create, streams_of
+from sync.journal.segment import Head, Identity, Segment, Slice, bytes_of, create, store_errors, streams_of
 
 SEGMENT_MAX_BYTES = 64 * 1024 * 1024
 _FILE = re.compile(r"(core|reading|diag)-(\d{6})\.db")
 
 LostRange = tuple[int, int, str]
+Files = tuple[tuple[Path, dict[Stream, int]], ...]
+"""The segments of a series from the oldest on, with the first number of each stream. Replaced whole: other threads look at it."""
 
 
 class Store:
@@ -27,7 +29,7 @@ class Store:
         self.gw = gw
         self._dir = directory
         self._limit = segment_max_bytes
-        self._files: dict[Series, list[tuple[Path, dict[Stream, int]]]] = {"core": [], "reading": [], "diag": []}
+        self._files: dict[Series, Files] = {}
         self._current: dict[Series, Segment] = {}
         self.heads: dict[Stream, Head] = {}
         self.state: dict[str, bytes] = {}
@@ -35,10 +37,11 @@ class Store:
     @classmethod
     def open(cls, parent: Path, gw: str, *, segment_max_bytes: int = SEGMENT_MAX_BYTES) -> "Store":
         """The store under `parent`, or a new one. Raises StoreError, SettingsError when it is another gateway's."""
-        parent.mkdir(parents=True, exist_ok=True)
-        found = sorted(p for p in parent.iterdir() if p.is_dir())
-        directory = found[0] if found else parent / str(uuid.uuid4())
-        directory.mkdir(exist_ok=True)
+        with store_errors(parent):
+            parent.mkdir(parents=True, exist_ok=True)
+            found = sorted(p for p in parent.iterdir() if p.is_dir())
+            directory = found[0] if found else parent / str(uuid.uuid4())
+            directory.mkdir(exist_ok=True)
         store = cls(directory, gw, segment_max_bytes=segment_max_bytes)
         store.reopen()
         return store
@@ -46,23 +49,19 @@ class Store:
     def reopen(self) -> None:
         """Take everything from the disk, as at a start. Also after a failed write: what a failed fsync left is unknown."""
         self.close()
-        self._files = {"core": [], "reading": [], "diag": []}
-        for path in sorted(self._dir.iterdir()):
-            if match := _FILE.fullmatch(path.name):
-                series: Series = match[1]  # type: ignore[assignment]  # the pattern allows nothing else
-                segment = Segment(path, writable=False)
-                self._files[series].append((path, segment.starts()))
-                segment.close()
-        for series in self._files:
-            if not self._files[series]:
-                self._grow(series, 1, {s: Head(0, genesis(self.id)) for s in streams_of(series)})
-            segment = self._open_current(series)
-            if segment.identity.gw != self.gw:
-                raise SettingsError(
-                    "store_of_other_gateway", gateway=self.gw, found=segment.identity.gw, path=self._dir
+        try:
+            files = self._found()
+            for series, segments in files.items():
+                files[series] = segments or (
+                    self._new(series, 1, {s: Head(0, genesis(self.id)) for s in streams_of(series)}),
                 )
-            self.heads |= segment.heads()
-        self.state = self._current["core"].state()
+                segment = self._open_current(series, files[series])
+                self.heads |= segment.heads()
+            self.state = self._current["core"].state()
+        except BaseException:
+            self.close()
+            raise
+        self._files = files
         self._finish_drops()
 
     def close(self) -> None:
@@ -70,15 +69,31 @@ class Store:
             segment.close()
         self._current.clear()
 
-    def _open_current(self, series: Series) -> Segment:
-        segment = Segment(self._files[series][-1][0], writable=True)
+    def _found(self) -> dict[Series, Files]:
+        found: dict[Series, Files] = {"core": (), "reading": (), "diag": ()}
+        with store_errors(self._dir):
+            paths = sorted(self._dir.iterdir())
+        for path in paths:
+            if match := _FILE.fullmatch(path.name):
+                series: Series = match[1]  # type: ignore[assignment]  # the pattern allows nothing else
+                segment = Segment(path, writable=True)  # so that a WAL that was left is taken in
+                found[series] += ((path, segment.starts()),)
+                segment.close()
+        return found
+
+    def _open_current(self, series: Series, files: Files) -> Segment:
+        segment = Segment(files[-1][0], writable=True)
         self._current[series] = segment
+        if segment.identity.gw != self.gw:
+            raise SettingsError("store_of_other_gateway", gateway=self.gw, found=segment.identity.gw, path=self._dir)
+        if segment.identity.store != self.id:
+            raise StoreDamaged("store_damaged", path=segment.path, why=f"it is of store {segment.identity.store}")
         return segment
 
-    def _grow(self, series: Series, number: int, heads: Mapping[Stream, Head]) -> None:
+    def _new(self, series: Series, number: int, heads: Mapping[Stream, Head]) -> tuple[Path, dict[Stream, int]]:
         path = self._dir / f"{series}-{number:06d}.db"
         create(path, Identity(self.gw, self.id, series, number), heads, self.state if series == "core" else {})
-        self._files[series].append((path, {s: h.seq + 1 for s, h in heads.items()}))
+        return path, {s: h.seq + 1 for s, h in heads.items()}
 
     def append(
         self, series: Series, drafts: Mapping[Stream, list[Draft]], state: Mapping[str, bytes | None]
@@ -88,6 +103,8 @@ class Store:
         if segment is None:
             self.reopen()
             segment = self._current[series]
+        if segment.size() >= self._limit:  # before the write: where there is no room for a new file, nothing is taken
+            segment = self._rotate(series, segment)
         first = {stream: self.heads[stream].seq + 1 for stream in drafts}
         batches = [
             (stream, chain(self.heads[stream].hash, self.gw, self.id, stream, first[stream], items))
@@ -106,14 +123,13 @@ class Store:
                 self.state.pop(key, None)
             else:
                 self.state[key] = value
-        if segment.size() >= self._limit:
-            self._rotate(series, segment)
         return first
 
-    def _rotate(self, series: Series, segment: Segment) -> None:
-        self._grow(series, segment.identity.number + 1, {s: self.heads[s] for s in streams_of(series)})
-        segment.close()
-        self._open_current(series)
+    def _rotate(self, series: Series, full: Segment) -> Segment:
+        new = self._new(series, full.identity.number + 1, {s: self.heads[s] for s in streams_of(series)})
+        self._files = self._files | {series: (*self._files[series], new)}
+        full.close()
+        return self._open_current(series, self._files[series])
 
     # reading: from any thread, each with its own Segment objects
 
@@ -130,13 +146,9 @@ class Store:
 
     def size(self) -> int:
         """All bytes on disk, with the WALs."""
-        return sum(p.stat().st_size for p in self._dir.iterdir())
+        return bytes_of(self._dir.iterdir())
 
     # dropping
-
-    def lost(self, stream: Stream) -> list[LostRange]:
-        """Ranges that were never acknowledged and can no longer be sent."""
-        return msgspec.json.decode(self.state.get(f"lost/{stream}", b"[]"), type=list[LostRange])
 
     def drop_oldest(self, series: Series, upto: Mapping[Stream, int], reason: str, at: Stamp) -> bool:
         """Drop the oldest full segment of a series whole, after saying so on `audit`. False when only the current one is left."""
@@ -144,7 +156,7 @@ class Store:
         if len(files) < 2:
             return False
         path, starts = files[0]
-        size = sum(p.stat().st_size for p in self._dir.glob(path.name + "*"))
+        size = bytes_of(self._dir.glob(path.name + "*"))
         drafts: list[Draft] = []
         state: dict[str, bytes | None] = {f"dropped/{series}": path.name.encode()}
         for stream, first in starts.items():
@@ -155,7 +167,7 @@ class Store:
             body = StoreDrop(series=series, stream=stream, first=first, last=last, upto=done, bytes=size, reason=reason)
             drafts.append(draft("store.drop/1", body, at))
             if last > done:
-                ranges = [*self.lost(stream), (max(first, done + 1), last, reason)]
+                ranges = joined(lost(self.state, stream), (max(first, done + 1), last, reason))
                 state[f"lost/{stream}"] = msgspec.json.encode(ranges)
         self.append("core", {Stream.AUDIT: drafts}, state)
         self._finish_drops()
@@ -165,10 +177,25 @@ class Store:
         """Remove what was declared dropped: a crash may have come between the word and the deed."""
         for series, files in self._files.items():
             name = self.state.get(f"dropped/{series}", b"").decode()
-            while name and len(files) > 1 and files[0][0].name <= name:
-                path, _ = files.pop(0)
-                for part in self._dir.glob(path.name + "*"):
-                    part.unlink()
+            gone = [path for path, _ in files[:-1] if path.name <= name]
+            self._files = self._files | {series: files[len(gone) :]}
+            with store_errors(self._dir):
+                for path in gone:
+                    # the file itself last: what a crash leaves is found by its name
+                    for part in sorted(self._dir.glob(path.name + "*"), reverse=True):
+                        part.unlink()
+
+
+def lost(state: Mapping[str, bytes], stream: Stream) -> list[LostRange]:
+    """What stands in the state: ranges that were never acknowledged and can no longer be sent, in order."""
+    return msgspec.json.decode(state.get(f"lost/{stream}", b"[]"), type=list[LostRange])
+
+
+def joined(ranges: list[LostRange], more: LostRange) -> list[LostRange]:
+    """A range added at the end, as one with the last where it goes on from there."""
+    if ranges and (ranges[-1][1] + 1, ranges[-1][2]) == (more[0], more[2]):
+        return [*ranges[:-1], (ranges[-1][0], *more[1:])]
+    return [*ranges, more]
 
 
 def read(path: Path, cache: dict[Path, Segment], stream: Stream, first: int, records: int, size: int) -> Slice:
@@ -186,3 +213,9 @@ def _cached(path: Path, cache: dict[Path, Segment]) -> Segment:
             cache.pop(next(iter(cache))).close()
         cache[path] = Segment(path, writable=False)
     return cache[path]
+
+
+def forget_dropped(cache: dict[Path, Segment]) -> None:
+    """Close what is gone from the directory: its room on the disk is free only then."""
+    for path in [path for path in cache if not path.exists()]:
+        cache.pop(path).close()
