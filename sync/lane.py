@@ -1,6 +1,7 @@
 """One stream of one store on its way to the centre: its watermark, what is in flight, what was settled otherwise."""
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -45,8 +46,15 @@ class Counts(NamedTuple):
     refused: int
 
 
-def _within(a: int, b: int, low: int, high: int) -> int:
-    return max(0, min(b, high) - max(a, low) + 1)
+def _counted(ranges: Iterable[tuple[int, int, str]], upto: int) -> int:
+    """How many numbers from 1 to `upto` lie in the ranges, which may overlap."""
+    counted = reached = 0
+    for a, b, _ in sorted(ranges):
+        end = min(b, upto)
+        if end > reached:
+            counted += end - max(a - 1, reached)
+            reached = end
+    return counted
 
 
 class Lane:
@@ -109,7 +117,9 @@ class Lane:
         self.rewind()
 
     def refused_by_broker(self, now: float) -> None:
-        """A publish was not taken: it counts as not sent."""
+        """A publish was not taken: it counts as not sent. Those sent with it say nothing more."""
+        if now < self._not_before:
+            return
         self.rewind()
         self._not_before = now + self._patience
         self._patience = min(2 * self._patience, PATIENCE_MAX_S[self.stream])
@@ -178,8 +188,8 @@ class Lane:
         captured = self._journal.last(self.stream)
         upto = self._mark.upto
         lost_ranges = self._journal.lost(self.stream)
-        lost = sum(b - a + 1 for a, b, _ in lost_ranges)
-        refused = sum(_within(a, b, 1, upto) for a, b, _ in self._mark.refused)
-        settled_lost = sum(_within(a, b, 1, upto) for a, b, _ in lost_ranges)
+        lost = _counted(lost_ranges, captured)
+        settled_lost = _counted(lost_ranges, upto)
+        refused = _counted([*lost_ranges, *self._mark.refused], upto) - settled_lost
         waiting = captured - upto - (lost - settled_lost)
         return Counts(captured, upto - settled_lost - refused, waiting, lost, refused)

@@ -58,11 +58,22 @@ class MqttSettings:
 
     def address(self) -> tuple[str, int, bool]:
         """Host, port, TLS. Raises SettingsError."""
-        url = urlsplit(self.url)
+        try:
+            url = urlsplit(self.url)
+            port = url.port
+        except ValueError as err:
+            raise SettingsError("broker_url", url=self.url) from err
         if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
             raise SettingsError("broker_url", url=self.url)
         tls = url.scheme == "mqtts"
-        return url.hostname, url.port or (8883 if tls else 1883), tls
+        return url.hostname, port or (8883 if tls else 1883), tls
+
+
+def _fail(future: asyncio.Future[Any], error: LinkError) -> None:
+    """Whoever waits sees it; nobody waiting is no fault."""
+    if not future.done():
+        future.set_exception(error)
+        future.exception()
 
 
 class MqttLink:
@@ -137,7 +148,7 @@ class MqttLink:
         client.on_connect = self._on_connect
         client.on_connect_fail = lambda *_: None
         client.on_disconnect = self._on_disconnect
-        client.on_socket_close = lambda *_: self._release()
+        client.on_socket_close = lambda _c, _u, sock: self._release() if sock is self._sock else None
         client.on_message = lambda _c, _u, m: self._on_message(m.topic, bytes(m.payload))
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
@@ -185,7 +196,7 @@ class MqttLink:
         file = self._settings.password_file
         try:
             return file.read_text().strip() if file else None
-        except OSError as err:
+        except (OSError, UnicodeDecodeError) as err:
             raise LinkError("password_unreadable", path=file, why=str(err)) from err
 
     def _tls(self) -> ssl.SSLContext:
@@ -203,7 +214,7 @@ class MqttLink:
         """Publish with QoS 1 as soon as the window allows. The future gives the PUBACK's reason code below 0x80; else LinkError."""
         done: asyncio.Future[int] = self._loop.create_future()
         if self._lost.done():
-            done.set_exception(self._lost.result())
+            _fail(done, self._lost.result())
         elif len(self._published) >= self.window:
             self._waiting.append((topic, payload, retain, done))
         else:
@@ -214,7 +225,7 @@ class MqttLink:
         assert self._client
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            done.set_exception(LinkError("link_lost", why=paho.error_string(info.rc)))
+            _fail(done, LinkError("link_lost", why=paho.error_string(info.rc)))
             return
         self._published[info.mid] = done
         self._flush()
@@ -280,7 +291,8 @@ class MqttLink:
             self._gone(paho.error_string(rc))
             return
         self._flush()
-        self._ticker = self._loop.call_later(1.0, self._tick)
+        if not self._lost.done():
+            self._ticker = self._loop.call_later(1.0, self._tick)
 
     def _release(self) -> Any:
         """Take the socket off the loop while its descriptor is still ours: paho closes it before it says so."""
@@ -309,9 +321,7 @@ class MqttLink:
         self._subscribed.clear()
         self._waiting.clear()
         for future in pending:
-            if not future.done():
-                future.set_exception(error)
-                future.exception()  # whoever waits sees it; nobody waiting is no fault
+            _fail(future, error)
 
     def _on_connect(
         self, _c: object, _u: object, _flags: object, code: ReasonCode, properties: Properties | None
@@ -331,12 +341,10 @@ class MqttLink:
 
     def _on_publish(self, _c: object, _u: object, mid: int, code: ReasonCode, _properties: object) -> None:
         done = self._published.pop(mid, None)
-        if done is not None and not done.done():
-            if code.is_failure:
-                done.set_exception(LinkError("publish_refused", why=str(code)))
-                done.exception()
-            else:
-                done.set_result(code.value)
+        if done is not None and code.is_failure:
+            _fail(done, LinkError("publish_refused", why=str(code)))
+        elif done is not None and not done.done():
+            done.set_result(code.value)
         while self._waiting and len(self._published) < self.window:
             self._send(*self._waiting.popleft())
 

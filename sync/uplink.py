@@ -32,14 +32,16 @@ from sync.contract.messages import (
 )
 from sync.flow import Flow
 from sync.journal.journal import Journal
-from sync.lane import Counts, Lane
+from sync.lane import PATIENCE_S, Counts, Lane
 from sync.mqtt import MqttLink, MqttSettings
 
 ALARM_SLOTS = 4
 """Publishes that only alarms may have under way, of those that the broker allows."""
 PROBE_S = 60.0
 """How often one batch asks a centre that seems down whether it is there."""
+RETRY_MIN_S = 1.0
 RETRY_MAX_S = 60.0
+GOODBYE_S = 1.0
 
 log = logging.getLogger("doorpost.uplink")
 
@@ -79,7 +81,9 @@ class Uplink:
         self._wake = asyncio.Event()
         self._central_session: str | None = None
         self._encoding: Encoding = "json"
+        self._in_order = asyncio.Lock()
         self._silent = False
+        self._heard_at = float("-inf")
         self._probed_at = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
         self.state: LinkState = "connecting"
@@ -95,16 +99,21 @@ class Uplink:
 
     async def run(self) -> None:
         """Connect, send, and connect again; only cancellation ends it."""
-        failures = 0
-        while True:
-            started = time.monotonic()
-            try:
-                await self._connection()
-            except LinkError as err:
-                self._became("offline", err)
-            failures = 0 if time.monotonic() - started > RETRY_MAX_S else failures + 1
-            cap = min(RETRY_MAX_S, 2.0 ** (failures - 1))
-            await asyncio.sleep(random.uniform(0.5, 1.0) * cap)
+        pause = RETRY_MIN_S
+        try:
+            while True:
+                started = time.monotonic()
+                try:
+                    await self._connection()
+                except LinkError as err:
+                    self._became("offline", err)
+                if time.monotonic() - started > RETRY_MAX_S:
+                    pause = RETRY_MIN_S
+                await asyncio.sleep(random.uniform(0.5, 1.0) * pause)
+                pause = min(RETRY_MAX_S, 2 * pause)
+        finally:
+            for task in self._tasks:
+                task.cancel()
 
     async def _connection(self) -> None:
         session = str(uuid.uuid4())
@@ -131,7 +140,8 @@ class Uplink:
                 self._link = None
         except asyncio.CancelledError:
             farewell = encode(Will(v=1, state="down", session=session, orderly=True))
-            _ = link.publish(topics.up_status(self._gw), farewell, retain=True)
+            goodbye = link.publish(topics.up_status(self._gw), farewell, retain=True)
+            await asyncio.wait([goodbye], timeout=GOODBYE_S)
             raise
         finally:
             self.central = "unknown"
@@ -176,7 +186,7 @@ class Uplink:
             self._wake.clear()
             now = time.monotonic()
             for lane in self.lanes.values():
-                if lane.impatient(now):
+                if lane.impatient(now) and now - self._heard_at > PATIENCE_S:
                     self._silent = True
             chosen = self._choose(link, now)
             if chosen is None:
@@ -192,7 +202,7 @@ class Uplink:
             if lane.stream is Stream.ALARM:
                 if link.free > 0:
                     return lane
-            elif link.free > ALARM_SLOTS and not link.unsent and self._may_send(now):
+            elif link.free > min(ALARM_SLOTS, link.window - 1) and not link.unsent and self._may_send(now):
                 return lane
         return None
 
@@ -264,6 +274,7 @@ class Uplink:
         if isinstance(error, LinkError) and error.code == "publish_refused":
             self._became(self.state, error)
             lane.refused_by_broker(time.monotonic())
+        self._wake.set()
 
     async def urgent(self, message: Urgent) -> None:
         """Send an alarm that could not be made durable. Raises LinkError when there is no link."""
@@ -284,7 +295,9 @@ class Uplink:
                 of = topics.parse_ack(self._gw, topic)
                 if of.store != self._journal.store:
                     raise ContractError("ack_of_other_store", store=of.store)
-                self._spawn(self._on_ack(topic, self.lanes[of.stream], decode(payload, Ack)))
+                # before we are online it is what the broker had retained, which tells nothing of the centre as it is now
+                now = self._link is not None
+                self._spawn(self._on_ack(topic, self.lanes[of.stream], decode(payload, Ack), fresh=now))
         except ContractError as err:
             self._ignore(topic, err)
 
@@ -312,23 +325,32 @@ class Uplink:
         self._on_change()
         self._wake.set()
 
-    async def _on_ack(self, topic: str, lane: Lane, ack: Ack) -> None:
-        verdict = lane.acknowledged(ack, await self._hash_at(lane, ack.upto), time.monotonic())
+    async def _on_ack(self, topic: str, lane: Lane, ack: Ack, *, fresh: bool) -> None:
+        async with self._in_order:  # a hash may have to be read from the disk first
+            verdict = lane.acknowledged(ack, await self._hash_at(lane, ack.upto), time.monotonic())
         if verdict == "stale":
             self._ignore(topic, ContractError("ack_stale", upto=ack.upto, known=lane.upto))
             return
         if verdict == "fork":
             self._became(self.state, ContractError("store_forked", stream=lane.stream, upto=ack.upto))
             return
-        if self._silent:
-            self._silent = False
-            for other in self.lanes.values():
-                other.revive()
-        self.central = "up"
+        if fresh:
+            self._heard()
         if verdict == "progress":
+            if not any(each.forked for each in self.lanes.values()):
+                self.problem = None
             self._on_progress(lane.stream, lane.upto)
         self._on_change()
         self._wake.set()
+
+    def _heard(self) -> None:
+        """The centre has acknowledged something just now: it is up."""
+        self._heard_at = time.monotonic()
+        self.central = "up"
+        if self._silent:
+            self._silent = False
+            for lane in self.lanes.values():
+                lane.revive()
 
     async def _hash_at(self, lane: Lane, seq: int) -> str | None:
         """Our own hash at a watermark, None where it is not held: an acknowledgement must agree with it."""
@@ -346,4 +368,7 @@ class Uplink:
         if result is None:
             self.ignored_messages += 1
         elif self._link is not None:
-            await self._link.publish(topics.up_result(self._gw), encode(result))
+            try:
+                await self._link.publish(topics.up_result(self._gw), encode(result))
+            except LinkError:
+                return  # the centre asks again, and the result is stored
