@@ -11,6 +11,8 @@ from typing import Any
 
 READY_S = 30.0
 STOP_S = 15.0
+DEVICE_AWAY = 3
+"""Exit code of an answer that is whole, but tells of a device that cannot be reached."""
 
 
 class ProgramFailed(Exception):
@@ -96,6 +98,6 @@ async def output_of(module: str, *args: str) -> Any:
         sys.executable, "-m", module, *args, "--json", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     out, err = await process.communicate()
-    if process.returncode:
+    if process.returncode not in (0, DEVICE_AWAY):
         raise ProgramFailed(f"{module} {' '.join(args)}: {(err or out).decode(errors='replace')[-2000:]}")
     return json.loads(out)
