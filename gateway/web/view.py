@@ -115,6 +115,7 @@ def _device(device: DeviceNow, now: int, lang: str) -> dict[str, Any]:
         "id": device.id,
         "driver": device.driver,
         **_light(_HEALTH[device.health], text(f"health.{device.health}", lang)),
+        "heard": f"· {text('page.seen', lang)}" if device.last_seen else "",
         "seen": device.last_seen,
         **_problem(device.problem, lang),
         "measures": [_point(point, now, lang) for point in device.points if point.unit not in _SMALL],
