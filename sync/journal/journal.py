@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from model.errors import StoreError, StoreFull
 from model.record import SERIES, STREAMS, Draft, Series, Stream
@@ -29,6 +29,8 @@ DRAFT_BYTES = 500
 """What a waiting draft takes in memory beside its body."""
 
 log = logging.getLogger("doorpost.journal")
+
+T = TypeVar("T")
 
 
 class _Item(NamedTuple):
@@ -142,7 +144,7 @@ class Journal:
             self._jobs.append(drop)
             self._wake.notify()
         dropped = await done
-        await self._loop.run_in_executor(self._reader, reading.forget_dropped, self._open_segments)
+        await self._in_reader(lambda: reading.forget_dropped(self._open_segments))
         return dropped
 
     # what is there
@@ -174,15 +176,19 @@ class Journal:
 
     async def read(self, stream: Stream, first: int, max_records: int, max_bytes: int) -> Slice:
         """Records from `first` on, of one boot, at least one where there is one. Raises StoreError."""
-        path = self._store.file_of(stream, first)
-        return await self._loop.run_in_executor(
-            self._reader, reading.read, path, self._open_segments, stream, first, max_records, max_bytes
-        )
+        where = self._store.file_of(stream, first)
+        return await self._in_reader(lambda: self._reading(where).read(stream, first, max_records, max_bytes))
 
     async def hash_at(self, stream: Stream, seq: int) -> bytes:
         """The hash of a record that is still held, or of the one before the oldest. Raises StoreError."""
-        path = self._store.file_of(stream, max(seq, self.low(stream)))
-        return await self._loop.run_in_executor(self._reader, reading.hash_at, path, self._open_segments, stream, seq)
+        where = self._store.file_of(stream, max(seq, self.low(stream)))
+        return await self._in_reader(lambda: self._reading(where).hash_at(stream, seq))
+
+    def _reading(self, where: tuple[Path, bool]) -> Segment:
+        return reading.cached(*where, self._open_segments)
+
+    async def _in_reader(self, call: Callable[[], T]) -> T:
+        return await self._loop.run_in_executor(self._reader, call)
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` on the event loop after each commit."""

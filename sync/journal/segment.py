@@ -5,7 +5,7 @@ The only writing connection belongs to the journal's writer thread and alone che
 
 import errno
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,6 +73,8 @@ def store_errors(path: Path) -> Iterator[None]:
             raise StoreFull("store_full", path=path) from err
         raise StoreError("store_failed", path=path, why=err.strerror) from err
     except apsw.Error as err:
+        if getattr(err, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE:  # no room for the WAL's index
+            raise StoreFull("store_full", path=path) from err
         raise StoreError("store_failed", path=path, why=str(err)) from err
 
 
@@ -93,32 +95,40 @@ def create(path: Path, identity: Identity, heads: Mapping[Stream, Head], state: 
     with store_errors(draft):
         for leftover in path.parent.glob(draft.name + "*"):
             leftover.unlink()
-        db = apsw.Connection(str(draft))
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        with db:
-            db.execute(_SCHEMA)
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            db.execute("INSERT INTO segment VALUES(?, ?, ?, ?)", identity)
-            db.executemany("INSERT INTO start VALUES(?, ?, ?)", [(s.value, h.seq, h.hash) for s, h in heads.items()])
-            db.executemany("INSERT INTO state VALUES(?, ?)", state.items())
-        db.close()
+        with closing(apsw.Connection(str(draft))) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            with db:
+                db.execute(_SCHEMA)
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                db.execute("INSERT INTO segment VALUES(?, ?, ?, ?)", identity)
+                starts = [(stream.value, head.seq, head.hash) for stream, head in heads.items()]
+                db.executemany("INSERT INTO start VALUES(?, ?, ?)", starts)
+                db.executemany("INSERT INTO state VALUES(?, ?)", state.items())
         draft.rename(path)
 
 
 class Segment:
     """A segment open for writing or reading. Not for two threads at once."""
 
-    def __init__(self, path: Path, *, writable: bool) -> None:
+    def __init__(self, path: Path, *, writable: bool, full: bool = False) -> None:
+        """`full`: nobody will write to it any more, so reading needs no room on the disk for the WAL's index."""
         self.path = path
+        whole = full and not bytes_of([path.with_name(f"{path.name}-wal")])
         flags = apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY
         with store_errors(path):
-            self._db = apsw.Connection(str(path), flags=flags)
-            self._db.set_busy_timeout(5000)
-            self._db.execute("PRAGMA synchronous = FULL" if writable else "PRAGMA wal_autocheckpoint = 0")
-            self.identity = Identity(*self._one("SELECT gw, store, series, number FROM segment"))
-            self._boots: dict[str, int] = {b: i for i, b in self._db.execute("SELECT id, boot FROM boot")}
-            self._kinds: dict[str, int] = {k: i for i, k in self._db.execute("SELECT id, kind FROM kind")}
+            self._db = apsw.Connection(
+                f"{path.absolute().as_uri()}?immutable={int(whole)}", flags=flags | apsw.SQLITE_OPEN_URI
+            )
+            try:
+                self._db.set_busy_timeout(5000)
+                self._db.execute("PRAGMA synchronous = FULL" if writable else "PRAGMA wal_autocheckpoint = 0")
+                self.identity = Identity(*self._one("SELECT gw, store, series, number FROM segment"))
+                self._boots: dict[str, int] = {b: i for i, b in self._db.execute("SELECT id, boot FROM boot")}
+                self._kinds: dict[str, int] = {k: i for i, k in self._db.execute("SELECT id, kind FROM kind")}
+            except apsw.Error:
+                self._db.close()
+                raise
         self._boot_names: dict[int, str] = {}
         self._kind_names: dict[int, str] = {}
 
@@ -127,6 +137,11 @@ class Segment:
 
     def close(self) -> None:
         self._db.close()
+
+    def checkpoint(self) -> None:
+        """Take the whole WAL into the file. Raises StoreError."""
+        with store_errors(self.path):
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def size(self) -> int:
         """What the file and its WAL take."""

@@ -11,7 +11,7 @@ from model.bodies import StoreDrop
 from model.errors import SettingsError, StoreDamaged
 from model.record import SERIES, Draft, Series, Stream, chain, draft, genesis
 from model.time import Stamp
-from sync.journal.segment import Head, Identity, Segment, Slice, bytes_of, create, store_errors, streams_of
+from sync.journal.segment import Head, Identity, Segment, bytes_of, create, store_errors, streams_of
 
 SEGMENT_MAX_BYTES = 64 * 1024 * 1024
 _FILE = re.compile(r"(core|reading|diag)-(\d{6})\.db")
@@ -55,8 +55,8 @@ class Store:
                 files[series] = segments or (
                     self._new(series, 1, {s: Head(0, genesis(self.id)) for s in streams_of(series)}),
                 )
-                segment = self._open_current(series, files[series])
-                self.heads |= segment.heads()
+                self._current[series] = self._open(files[series][-1][0])
+                self.heads |= self._current[series].heads()
             self.state = self._current["core"].state()
         except BaseException:
             self.close()
@@ -81,14 +81,15 @@ class Store:
                 segment.close()
         return found
 
-    def _open_current(self, series: Series, files: Files) -> Segment:
-        segment = Segment(files[-1][0], writable=True)
-        self._current[series] = segment
-        if segment.identity.gw != self.gw:
-            raise SettingsError("store_of_other_gateway", gateway=self.gw, found=segment.identity.gw, path=self._dir)
-        if segment.identity.store != self.id:
-            raise StoreDamaged("store_damaged", path=segment.path, why=f"it is of store {segment.identity.store}")
-        return segment
+    def _open(self, path: Path) -> Segment:
+        segment = Segment(path, writable=True)
+        found = segment.identity
+        if (found.gw, found.store) == (self.gw, self.id):
+            return segment
+        segment.close()
+        if found.gw != self.gw:
+            raise SettingsError("store_of_other_gateway", gateway=self.gw, found=found.gw, path=self._dir)
+        raise StoreDamaged("store_damaged", path=path, why=f"it is of store {found.store}")
 
     def _new(self, series: Series, number: int, heads: Mapping[Stream, Head]) -> tuple[Path, dict[Stream, int]]:
         path = self._dir / f"{series}-{number:06d}.db"
@@ -126,18 +127,27 @@ class Store:
         return first
 
     def _rotate(self, series: Series, full: Segment) -> Segment:
+        """Go on in a new segment. Raises StoreError, and then all is as before."""
+        full.checkpoint()
         new = self._new(series, full.identity.number + 1, {s: self.heads[s] for s in streams_of(series)})
+        try:
+            segment = self._open(new[0])
+        except BaseException:
+            new[0].unlink()  # the old one is written to, so no younger one may stand beside it
+            raise
         self._files = self._files | {series: (*self._files[series], new)}
+        self._current[series] = segment
         full.close()
-        return self._open_current(series, self._files[series])
+        return segment
 
     # reading: from any thread, each with its own Segment objects
 
-    def file_of(self, stream: Stream, seq: int) -> Path:
-        """The segment that holds, or will hold, this number. Raises StoreDamaged when it was dropped."""
-        for path, starts in reversed(self._files[SERIES[stream]]):
+    def file_of(self, stream: Stream, seq: int) -> tuple[Path, bool]:
+        """The segment that holds, or will hold, this number, and whether it is full. Raises StoreDamaged when it was dropped."""
+        files = self._files[SERIES[stream]]
+        for path, starts in reversed(files):
             if starts[stream] <= seq:
-                return path
+                return path, path != files[-1][0]
         raise StoreDamaged("store_hole", path=self._dir, stream=stream, seq=seq)
 
     def low(self, stream: Stream) -> int:
@@ -198,20 +208,12 @@ def joined(ranges: list[LostRange], more: LostRange) -> list[LostRange]:
     return [*ranges, more]
 
 
-def read(path: Path, cache: dict[Path, Segment], stream: Stream, first: int, records: int, size: int) -> Slice:
-    """Read through a small cache of open segments that belongs to the reading thread."""
-    return _cached(path, cache).read(stream, first, records, size)
-
-
-def hash_at(path: Path, cache: dict[Path, Segment], stream: Stream, seq: int) -> bytes:
-    return _cached(path, cache).hash_at(stream, seq)
-
-
-def _cached(path: Path, cache: dict[Path, Segment]) -> Segment:
+def cached(path: Path, full: bool, cache: dict[Path, Segment]) -> Segment:
+    """A segment for reading, from a small cache of open ones that belongs to the reading thread."""
     if path not in cache:
         if len(cache) >= 6:
             cache.pop(next(iter(cache))).close()
-        cache[path] = Segment(path, writable=False)
+        cache[path] = Segment(path, writable=False, full=full)
     return cache[path]
 
 

@@ -35,7 +35,8 @@ def drafts(stream: Stream, numbers: Iterable[int], *, boot: str = BOOT, padding:
 
 
 def number(body: bytes) -> int:
-    n: int = msgspec.json.decode(body)["n"]
+    """The number in a body, -1 in a record that the journal made itself."""
+    n: int = msgspec.json.decode(body).get("n", -1)
     return n
 
 
