@@ -23,15 +23,15 @@ def add(root: click.Group, lang: str) -> None:
         root.add_command(command)
         return command
 
-    part("demo").callback = _demo
+    part("demo").callback = lambda rest: _demo(rest, lang)
     part("sim").callback = lambda rest: _program("firmware_sim", rest)
     part("central").callback = lambda rest: _program("central", rest)
 
 
-def _demo(rest: tuple[str, ...]) -> None:
-    from gateway.demo.story import main
+def _demo(rest: tuple[str, ...], lang: str) -> None:
+    from gateway.demo.command import main
 
-    sys.exit(main(list(rest)))
+    main(rest, lang)
 
 
 def _program(module: str, rest: tuple[str, ...]) -> None:

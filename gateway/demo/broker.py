@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from gateway.demo.processes import leashed
 from model.shipped import shipped
 
 Program = Literal["mosquitto", "amqtt"]
@@ -101,7 +102,9 @@ class Broker:
         """True when the process has said that it listens, False when it has ended or kept silent."""
         outcome: queue.SimpleQueue[bool] = queue.SimpleQueue()
         # The process is known by its own words, not by a port that answers: that may be a stranger's.
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            leashed(*command), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        )
         pump = threading.Thread(target=_copy, args=(process, self.log, outcome), daemon=True)
         pump.start()
         self._process, self._pump = process, pump

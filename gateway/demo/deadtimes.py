@@ -73,7 +73,7 @@ def _joined(found: list[DeadTime]) -> list[DeadTime]:
     """Those that overlap are one, by the name of the first."""
     joined: list[DeadTime] = []
     for one in sorted(found, key=lambda dead: dead.begin):
-        if joined and one.begin <= joined[-1].end:
+        if joined and one.begin < joined[-1].end:
             before = joined.pop()
             one = DeadTime(one.device, before.why, before.begin, max(before.end, one.end))  # noqa: PLW2901
         joined.append(one)

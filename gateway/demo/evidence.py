@@ -42,4 +42,7 @@ def rows(lines: Iterable[str]) -> list[Row]:
 
 def wire(path: Path) -> list[Event]:
     """A simulator's log; empty where it never wrote one."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]

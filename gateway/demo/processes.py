@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,17 @@ class ProgramFailed(Exception):
     """A program did not come up, or refused a command; the text says what it printed."""
 
 
+def leashed(*argv: str) -> list[str]:
+    """The same program, killed by the kernel when the thread that started it is gone (util-linux, prctl(2))."""
+    return ["setpriv", "--pdeathsig", "KILL", *argv]
+
+
 class Program:
-    """`python -m MODULE ARGS...` with its standard error in `log`. It dies with us: its input is our pipe."""
+    """`python -m MODULE ARGS...` with its standard error in `log`. It dies with us; a terminal's Ctrl-C is for us alone."""
 
     def __init__(self, name: str, module: str, args: Sequence[str], log: Path) -> None:
         self.name = name
-        self._argv = [sys.executable, "-m", module, *args]
+        self._argv = leashed(sys.executable, "-m", module, *args)
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
 
@@ -41,9 +47,10 @@ class Program:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._argv,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
+                stdin=PIPE,
+                stdout=PIPE,
                 stderr=log,
+                start_new_session=True,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
 
@@ -94,10 +101,16 @@ class Program:
 
 async def output_of(module: str, *args: str) -> Any:
     """Run `python -m MODULE ARGS --json` to its end and give its JSON document. Raises ProgramFailed."""
+    (line,) = await lines_of(module, *args)
+    return json.loads(line)
+
+
+async def lines_of(module: str, *args: str) -> list[str]:
+    """As `output_of`, for a command that prints a document per line: the lines as they are."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *args, "--json", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", module, *args, "--json", stdin=DEVNULL, stdout=PIPE, stderr=PIPE
     )
     out, err = await process.communicate()
     if process.returncode not in (0, DEVICE_AWAY):
         raise ProgramFailed(f"{module} {' '.join(args)}: {(err or out).decode(errors='replace')[-2000:]}")
-    return json.loads(out)
+    return out.decode().rstrip("\n").split("\n") if out else []

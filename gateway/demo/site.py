@@ -6,13 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from gateway.demo.broker import Broker
-from gateway.demo.processes import Program, output_of
+from gateway.demo.broker import Program as BrokerProgram
+from gateway.demo.evidence import Event, Row, rows, wire
+from gateway.demo.judge import Wired
+from gateway.demo.processes import Program, lines_of, output_of
 
 GATEWAY = "gw-demo-1"
 PERSON = "Li Na"
 
 PROBE_1, PROBE_2, BOARD, LIFT = 1, 2, 3, 4
 """Slave addresses on the RS-485 bus."""
+
+WIRED = (
+    Wired("room1", "polls", "modbus", PROBE_1),
+    Wired("room2", "polls", "modbus", PROBE_2),
+    Wired("board", "changes", "modbus", BOARD),
+    Wired("lift", "changes", "modbus", LIFT),
+    Wired("scanner", "scans", "scanner"),
+    Wired("door-scanner", "handshake", "scanner-ssi"),
+    Wired("portal", "tags", "m100"),
+    Wired("camera", "views", "camera"),
+)
+"""What the judge compares."""
 
 _SETTINGS = """\
 schema = 1
@@ -112,16 +127,24 @@ on = ["lamp_green"]
 
 
 class Site:
-    """Everything under one directory, which must be new. `start` brings it up, `stop` ends it in order."""
+    """Everything under one directory, which must be new or empty. `start` brings it up, `stop` ends it in order."""
 
-    def __init__(self, directory: Path, *, language: str = "en", listen: str = "127.0.0.1:0") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        language: str = "en",
+        listen: str = "127.0.0.1:0",
+        broker: BrokerProgram | None = None,
+    ) -> None:
         self.directory = directory
         self.settings = directory / "site.toml"
         self.data = directory / "gateway"
         self.central_data = directory / "central"
         self._language = language
         self._listen = listen
-        directory.mkdir(parents=True)
+        self.page = f"http://{listen}/"
+        directory.mkdir(parents=True, exist_ok=True)
         passwords = {GATEWAY: secrets.token_urlsafe(16), "central": secrets.token_urlsafe(16)}
         for name, password in {"gateway": passwords[GATEWAY], "central": passwords["central"]}.items():
             self._secret(f"{name}.password", password)
@@ -130,7 +153,7 @@ class Site:
         (directory / "broker").mkdir()
         (directory / "ports").mkdir()
         (directory / "wire").mkdir()
-        self.broker = Broker(passwords, directory / "broker")
+        self.broker = Broker(passwords, directory / "broker", program=broker)
         self.gateway = self._program("gateway", "gateway.cli", "run", "--config", self.settings, "--data", self.data)
         self.bus = self._sim(
             "modbus",
@@ -223,11 +246,15 @@ class Site:
         await self.central.start()
         await self.central.ready()
 
-    async def stop(self) -> None:
-        """The gateway first, so that its last records can still be acknowledged."""
+    async def stop_edge(self) -> None:
+        """Gateway and simulators; the centre can still be asked."""
         await self.gateway.stop()
         for sim in self.sims:
             await sim.stop()
+
+    async def stop(self) -> None:
+        """The gateway first, so that its last records can still be acknowledged."""
+        await self.stop_edge()
         if self.central:
             await self.central.stop()
         await asyncio.to_thread(self.broker.stop)
@@ -235,6 +262,14 @@ class Site:
     async def ask_central(self, *args: str) -> Any:
         """What `doorpost central ARGS --json` answers."""
         return await output_of("central", *args, "--data", str(self.central_data))
+
+    async def rows(self) -> list[Row]:
+        """All records of the gateway that the centre has, in the order of their clock."""
+        return rows(await lines_of("central", "records", "--gw", GATEWAY, "--data", str(self.central_data)))
+
+    def wires(self) -> dict[str, list[Event]]:
+        """All that the simulators have put on their wires, by the name of the log."""
+        return {one.log: wire(self.wire(one.log)) for one in WIRED}
 
     async def ask_gateway(self, *args: str) -> Any:
         """What `doorpost ARGS --json` answers. Raises ProgramFailed while the gateway is not up."""

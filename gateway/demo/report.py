@@ -1,0 +1,88 @@
+"""The end of the story in numbers: what `doorpost demo --json` prints last."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.demo.evidence import Row
+from gateway.demo.judge import Problem, Verdict
+from gateway.demo.site import GATEWAY
+
+EXPECTED = {"temperature_high": "cleared", "lift_alarm": "ended"}
+"""What the story raises, and how it ends at the centre."""
+
+
+def report(
+    snapshot: dict[str, Any],
+    rows: Sequence[Row],
+    counts: dict[str, Any],
+    audit: dict[str, Any],
+    alarms: Sequence[dict[str, Any]],
+    verdict: Verdict,
+) -> dict[str, Any]:
+    """`snapshot` is the gateway's when nothing waited; all others are what the centre answers after the gateway's end."""
+    lanes = [_Lane(stream, rows, counts) for stream in snapshot["streams"]]
+    document = verdict.document()
+    problems = [*verdict.problems]
+    problems += [problem for lane in lanes for problem in lane.problems()]
+    if audit["broken"] or audit["unaccounted"]:
+        problems.append(Problem("rehash", GATEWAY, f"broken {audit['broken']}, unaccounted {audit['unaccounted']}"))
+    if counts["quarantine"] or counts["refused_messages"]:
+        refused = f"quarantine {counts['quarantine']}, refused messages {counts['refused_messages']}"
+        problems.append(Problem("refused", GATEWAY, refused))
+    states = {one["what"]: one["state"] for one in alarms}
+    if len(alarms) != len(EXPECTED) or states != EXPECTED:
+        problems.append(Problem("alarms", GATEWAY, str([(one["what"], one["state"]) for one in alarms])))
+    return document | {
+        "streams": {lane.name: lane.document() for lane in lanes},
+        "alarms": [_alarm(one) for one in alarms],
+        "rehash": {"rows": audit["rows"], "ok": audit["rows"] - audit["broken"]},
+        "ok": not problems,
+        "problems": [{"what": one.what, "device": one.device, "detail": one.detail} for one in problems],
+    }
+
+
+class _Lane:
+    """A stream at the gateway and at the centre."""
+
+    def __init__(self, stream: dict[str, Any], rows: Sequence[Row], counts: dict[str, Any]) -> None:
+        self.name = stream["stream"]
+        self._stream = stream
+        captured = range(1, stream["captured"] + 1)
+        own = {row.seq for row in rows if (row.store, row.stream) == (stream["store"], self.name)}
+        self._at_centre = len(own.intersection(captured))
+        stores = counts["gateways"].get(GATEWAY, {"stores": {}})["stores"]
+        self._lane = stores.get(stream["store"], {}).get(self.name, {})
+
+    def document(self) -> dict[str, int]:
+        told = {name: self._stream[name] for name in ("captured", "acknowledged", "waiting", "lost", "refused")}
+        return told | {
+            "at_centre": self._at_centre,
+            "duplicates_removed": self._lane.get("duplicates_removed", 0),
+        }
+
+    def problems(self) -> list[Problem]:
+        """The gateway's count is the number of the centre's rows; nothing of it was given up."""
+        wrong = {
+            name: self._lane[name] for name in ("missing", "lost", "refused", "quarantined") if self._lane.get(name)
+        }
+        if self._at_centre != self._stream["captured"]:
+            wrong |= {"captured": self._stream["captured"], "at_centre": self._at_centre}
+        return [Problem("count", self.name, f"{name} {number}") for name, number in wrong.items()]
+
+
+def _alarm(one: dict[str, Any]) -> dict[str, Any]:
+    """Times in UTC microseconds, and seconds since it was raised."""
+
+    def since(name: str) -> float | None:
+        return None if one[name] is None else round((one[name] - one["raised"]) / 1e6, 3)
+
+    return {
+        "what": one["what"],
+        "state": one["state"],
+        "raised": one["raised"],
+        "acknowledged": one["acked"],
+        "acknowledged_by": one["acked_by"],
+        "to_centre_s": since("received"),
+        "to_acknowledged_s": since("acked"),
+        "to_over_s": since("ended") if one["ended"] else since("cleared"),
+    }
