@@ -50,9 +50,9 @@ def _counted(ranges: Iterable[tuple[int, int, str]], upto: int) -> int:
     """How many numbers from 1 to `upto` lie in the ranges, which may overlap."""
     counted = reached = 0
     for a, b, _ in sorted(ranges):
-        end = min(b, upto)
-        if end > reached:
-            counted += end - max(a - 1, reached)
+        start, end = max(a, reached + 1), min(b, upto)
+        if start <= end:
+            counted += end - start + 1
             reached = end
     return counted
 
