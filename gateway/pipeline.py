@@ -63,6 +63,7 @@ class Pipeline:
         self._states: dict[str, Any] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._told: dict[str, int] = {}  # alarm -> number of its newest record, while the centre has not got it
+        self._at_centre = 0
         self._queue: asyncio.Queue[Observation] = asyncio.Queue(QUEUE_MAX)
         self._maps: set[str] = set()
         self._changes = Changes()
@@ -116,6 +117,7 @@ class Pipeline:
         """The centre has committed this stream up to there."""
         if stream is not Stream.ALARM:
             return
+        self._at_centre = upto
         for alarm, seq in list(self._told.items()):
             if seq <= upto:
                 del self._told[alarm]
@@ -251,9 +253,10 @@ class Pipeline:
         return done
 
     def _numbered(self, says: Sequence[Say], numbers: Sequence[int]) -> None:
-        """From now on the centre's word may come: the number must be known before that, whatever else is being waited for."""
+        """The centre may have been quicker with its word than we with hearing of our own commit."""
         for say, seq in zip(says, numbers, strict=False):
             self._told[say.body.alarm] = seq
+        self.delivered(Stream.ALARM, self._at_centre)
 
     def _arm(self, rule: Rule, step: Step) -> None:
         if timer := self._timers.pop(rule.id, None):

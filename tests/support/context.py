@@ -15,10 +15,11 @@ from model.time import Clock, Stamp, TimeQuality
 class SystemClock:
     """The real clocks, which a test may push forward by `ahead_us`."""
 
+    boot = "boot"
     ahead_us = 0
 
     def now(self) -> Stamp:
-        return Stamp("boot", time.time_ns() // 1000 + self.ahead_us, TimeQuality("unknown"), self.mono())
+        return Stamp(self.boot, time.time_ns() // 1000 + self.ahead_us, TimeQuality("unknown"), self.mono())
 
     def mono(self) -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 + self.ahead_us
