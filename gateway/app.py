@@ -28,7 +28,7 @@ from model.bodies import AlarmBody, ClockStep, DeviceStateBody, GatewayStart, Ga
 from model.errors import ContractError, SettingsError, StoreError
 from model.observation import Observation, Poll
 from model.ports import Health
-from model.record import Draft, Stream, draft
+from model.record import STREAMS, Draft, Stream, draft
 from model.time import Stamp
 from sync.contract.messages import CommandResult, DeviceState, Urgent
 from sync.journal.journal import Journal
@@ -37,6 +37,8 @@ from sync.uplink import Uplink
 
 VERSION = version("doorpost")
 CLOCK_CHECK_S = 1.0
+LAST_WORDS_S = 5.0
+"""How long an orderly stop waits for the centre."""
 
 log = logging.getLogger("doorpost")
 
@@ -76,8 +78,6 @@ class Daemon:
             await self._start_records()
             await self._run()
         finally:
-            self._stopping = True
-            await self._stop_records()
             await self._journal.close()
 
     async def _run(self) -> None:
@@ -112,16 +112,22 @@ class Daemon:
         self._pipeline.start(rebooted=self._rebooted)
         if self._uplink:
             self._pipeline.delivered(Stream.ALARM, self._uplink.lanes[Stream.ALARM].upto)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._pipeline.run(), name="pipeline")
-            group.create_task(outputs.run(), name="outputs")
-            group.create_task(self._watch_clock(), name="clock")
-            group.create_task(ControlServer(self._views, self._data).run(), name="control")
-            group.create_task(self._serve_page(), name="page")
+        async with asyncio.TaskGroup() as sending:
             if self._uplink:
-                group.create_task(self._uplink.run(), name="uplink")
-            for supervised in self._supervised.values():
-                group.create_task(supervised.keep(), name=supervised.device)
+                sending.create_task(self._uplink.run(), name="uplink")
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._pipeline.run(), name="pipeline")
+                    group.create_task(outputs.run(), name="outputs")
+                    group.create_task(self._watch_clock(), name="clock")
+                    group.create_task(ControlServer(self._views, self._data).run(), name="control")
+                    group.create_task(self._serve_page(), name="page")
+                    for supervised in self._supervised.values():
+                        group.create_task(supervised.keep(), name=supervised.device)
+            finally:
+                self._stopping = True
+                await self._stop_records()
+                await self._deliver_last()
 
     def _supervise(self, name: str, configured: Any, buses: dict[str, Supervised]) -> Supervised:
         supervised = Supervised(
@@ -227,6 +233,20 @@ class Daemon:
             )
         except StoreError as err:
             log.error("the stop could not be written: %s", err)
+
+    async def _deliver_last(self) -> None:
+        """What is durable still goes out while the centre answers, the stop itself too; the rest goes out after the next start."""
+        uplink = self._uplink
+        if uplink is None or uplink.central != "up":
+            return
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._journal.flush()
+                changes = self._views.changes()
+                while any(uplink.counts(stream).waiting for stream in STREAMS):
+                    await anext(changes)
+        except TimeoutError:
+            log.info("not all was acknowledged before the end")
 
     def _anchor(self, at: Stamp) -> Draft:
         body = TimeAnchor(boot=at.boot, mono=at.mono, utc=at.t, source=at.tq.source, err_ms=at.tq.err_ms)

@@ -120,6 +120,17 @@ class Journal:
         """Return each draft's number once all are durable. Raises StoreError."""
         return await self.submit(drafts, state=state, urgent=urgent)
 
+    async def flush(self) -> None:
+        """Commit now what waits for its group; return when that is done, well or not."""
+        with self._wake:
+            groups = [group for group in self._groups.values() if group.items]
+            for group in groups:
+                group.due = time.monotonic()
+            self._wake.notify()
+        waiting = [item.done for group in groups for item in group.items]
+        if waiting:
+            await asyncio.wait(waiting)
+
     def note(self, key: str, value: bytes | None) -> None:
         """State that may be lost in a crash: written with the next core commit, at the latest by `close`."""
         self._set_state({key: value})
