@@ -13,9 +13,9 @@ UNIQUE_POLLS = 1000
 SAMPLED_US = 2_000_000
 """What a gateway that polls, or a camera that looks, must have seen when it lasted so long."""
 
-Where = Literal["dead_time", "declared", "brief", "lost"]
-"""Where a missing event lies: in a dead time; a record says that the answer was not understood; too short to be sampled; or
-nowhere that would excuse it."""
+Where = Literal["dead_time", "declared", "brief", "unanswered", "lost"]
+"""Where a missing event lies: in a dead time; a record says that the answer was not understood; too short to be sampled;
+still with the device, which was never answered; or nowhere that would excuse it."""
 
 
 class Missing(NamedTuple):
@@ -94,6 +94,15 @@ def scans(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) 
     """Each symbol, however often it was sent again, is one record."""
     symbols = {event.get("id", place): event for place, event in enumerate(wire) if event["event"] == "scan"}
     return _by_text([(event["text"], event["mono"], event["mono"]) for event in symbols.values()], rows, dead)
+
+
+def handshakes(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) -> Found:
+    """The same, where the device keeps each symbol until it is answered: no dead time excuses the loss of an answered one."""
+    found = scans(wire, rows, dead)
+    acked = {event["id"] for event in wire if event["event"] == "acked"}
+    answered = {event["text"] for event in wire if event["event"] == "scan" and event["id"] in acked}
+    missing = [one._replace(where="lost" if one.what in answered else "unanswered") for one in found.missing]
+    return found._replace(missing=missing)
 
 
 def views(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) -> Found:

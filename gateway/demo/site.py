@@ -10,6 +10,8 @@ from gateway.demo.broker import Program as BrokerProgram
 from gateway.demo.evidence import Event, Row, rows, wire
 from gateway.demo.judge import Wired
 from gateway.demo.processes import Program, lines_of, output_of
+from model.record import STREAMS
+from sync.journal.journal import Journal
 
 GATEWAY = "gw-demo-1"
 PERSON = "Li Na"
@@ -136,7 +138,9 @@ class Site:
         language: str = "en",
         listen: str = "127.0.0.1:0",
         broker: BrokerProgram | None = None,
+        busy: bool = False,
     ) -> None:
+        """`busy`: goods come by themselves, several a second; otherwise the readers see what they are commanded to."""
         self.directory = directory
         self.settings = directory / "site.toml"
         self.data = directory / "gateway"
@@ -166,13 +170,13 @@ class Site:
             "--slave",
             "4=lift-gbt-1",
         )
-        self.scanner = self._sim("scanner", "--every", "0")
-        self.ssi = self._sim("scanner-ssi", "--every", "0")
-        self.portal = self._sim("m100", "--every", "0")
+        self.scanner = self._sim("scanner", "--every", "0.5" if busy else "0")
+        self.ssi = self._sim("scanner-ssi", "--every", "0.3" if busy else "0")
+        self.portal = self._sim("m100", "--every", "2" if busy else "0")
         self.camera = Program(
             "camera",
             "firmware_sim",
-            ["camera", "--every", "0", "--log", str(self.wire("camera"))],
+            ["camera", "--every", "4" if busy else "0", "--log", str(self.wire("camera"))],
             directory / "camera.log",
         )
         self.sims = [self.bus, self.scanner, self.ssi, self.portal, self.camera]
@@ -262,6 +266,14 @@ class Site:
     async def ask_central(self, *args: str) -> Any:
         """What `doorpost central ARGS --json` answers."""
         return await output_of("central", *args, "--data", str(self.central_data))
+
+    async def durable(self) -> dict[str, int]:
+        """How many records of each stream are on the gateway's disk; it must have ended."""
+        journal = await Journal.open(self.data / "stores", GATEWAY)
+        try:
+            return {stream: journal.last(stream) for stream in STREAMS}
+        finally:
+            await journal.close()
 
     async def rows(self) -> list[Row]:
         """All records of the gateway that the centre has, in the order of their clock."""

@@ -159,8 +159,10 @@ def test_a_scan_in_the_restart_may_be_missing() -> None:
 
 
 def test_a_scan_with_a_handshake_may_never_be_missing() -> None:
-    """Not even in the restart: the device repeats it until it is answered."""
+    """Not even in the restart: the device repeats it until it is answered. What was never answered is still with the device."""
     story = scanner("handshake")
+    assert where(story.judge()) == {"unanswered": 1}
+    story.wire(106 * S, "acked", id=103)
     assert found(story.judge()) == [("lost", "c")]
     story.wire(104 * S, "scan", id=103, text="c", attempt=2)
     story.record(104 * S + 1000, "scan/1", device="d", text="c", repeated=True)
