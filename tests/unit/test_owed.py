@@ -1,0 +1,151 @@
+"""Debts to the journal: in order, once, with the newest state, and none of them stops the others."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway import owed
+from gateway.owed import Owed
+from model.bodies import AlarmBody, ScanBody
+from model.errors import StoreError
+from model.record import Draft, Stream, draft
+from model.time import Stamp, TimeQuality
+from support.context import SystemClock, until
+from support.disk import files_end_at
+from support.journals import GW, drafts, numbers, verified
+from support.source import BOOT
+from sync.journal.journal import Journal
+
+
+class BootClock(SystemClock):
+    boot = BOOT
+
+
+@asynccontextmanager
+async def owing(directory: Path) -> AsyncIterator[tuple[Owed, Journal]]:
+    """Paid all the time inside the block."""
+    journal = await Journal.open(directory, GW)
+    debts = Owed(journal, BootClock())
+    task = asyncio.create_task(debts.run())
+    try:
+        yield debts, journal
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        await journal.close()
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owed, "RETRY_S", 0.02)
+
+
+def until_closed(journal: Journal) -> None:
+    """The writer thread has failed, and the event loop has not heard of it: it does not run meanwhile."""
+    while journal._store._current:
+        time.sleep(0.001)
+
+
+async def test_what_the_disk_takes_is_no_debt(tmp_path: Path) -> None:
+    """The numbers come back as from the journal itself."""
+    async with owing(tmp_path) as (debts, journal):
+        first = debts.submit(drafts(Stream.EVENT, [1, 2]), "scan1")
+        assert await first == [1, 2]
+        assert await numbers(journal, Stream.EVENT) == [1, 2]
+
+
+async def test_debts_are_paid_in_order_and_before_what_comes_later(tmp_path: Path) -> None:
+    """A record offered while older ones are owed waits behind them, also when the disk is well again by then."""
+    async with owing(tmp_path) as (debts, journal):
+        with files_end_at(0):
+            waiting = [debts.submit(drafts(Stream.EVENT, [n]), "scan1") for n in range(5)]
+            await until(lambda: len(debts._debts) == 5)
+        waiting.append(debts.submit(drafts(Stream.EVENT, [5]), "scan1"))
+        assert await asyncio.gather(*waiting) == [[n] for n in range(1, 7)]
+        assert await numbers(journal, Stream.EVENT) == [0, 1, 2, 3, 4, 5]
+
+
+async def test_each_debt_brings_its_own_state_until_a_newer_one_is_stored(tmp_path: Path) -> None:
+    """A crash half way through paying finds records and state that belong together."""
+    async with owing(tmp_path) as (debts, journal):
+        seen: list[tuple[int, bytes | None]] = []
+        journal.on_commit(lambda: seen.append((journal.last(Stream.EVENT), journal.state("rule/a"))))
+        with files_end_at(0):
+            waiting = [
+                debts.submit(drafts(Stream.EVENT, [n]), "a", state={"rule/a": b"after %d" % n}) for n in range(3)
+            ]
+            await until(lambda: len(debts._debts) == 3)
+        await asyncio.gather(*waiting)
+        assert seen[-3:] == [(1, b"after 0"), (2, b"after 1"), (3, b"after 2")]
+
+
+async def test_an_old_debt_does_not_undo_a_newer_state(tmp_path: Path) -> None:
+    """The disk refused the first and took the second before anybody heard of it: the first is written late, without its state."""
+    async with owing(tmp_path) as (debts, journal):
+        with files_end_at(0):
+            first = debts.submit(drafts(Stream.EVENT, [1]), "a", state={"rule/a": b"old"})
+            until_closed(journal)
+        second = debts.submit(drafts(Stream.EVENT, [2]), "a", state={"rule/a": b"new"})
+        assert (await first, await second) == ([2], [1])
+        assert journal.state("rule/a") == b"new"
+
+
+def test_a_late_alarm_says_so() -> None:
+    """Only alarms are marked, and their body is otherwise the same."""
+    at = Stamp(BOOT, 1, TimeQuality("ntp", 1), 1)
+    body = AlarmBody(alarm="a", rule="r", what="w", device="d", point="p", profile="x@1", n=3)
+    marked = msgspec.structs.replace(body, unjournalled=True)
+    assert owed._late(draft("alarm.raised/1", body, at)) == draft("alarm.raised/1", marked, at)
+    scan = draft("scan/1", ScanBody(device="s", text="t"), at)
+    assert owed._late(scan) is scan
+
+
+async def test_what_can_never_be_written_stops_nobody(tmp_path: Path) -> None:
+    """A record that is no record is its owner's bug: told to the owner, and the next ones are written."""
+    async with owing(tmp_path) as (debts, _):
+        bad = Draft("scan/1", b"{}", Stamp(BOOT, 2**70, TimeQuality("ntp", 1), 1))
+        failed = debts.submit([bad], "scan1")
+        good = debts.submit(drafts(Stream.EVENT, [1]), "scan1")
+        with pytest.raises(OverflowError):
+            await failed
+        assert await good == [1]
+
+
+async def test_gaps_are_counted_per_device_and_reason(tmp_path: Path) -> None:
+    """One record each for what was missed since the last; misses during the writing are not forgotten."""
+    async with owing(tmp_path) as (debts, journal):
+        for t in (10, 20, 30):
+            debts.missed("room1", "queue_full", t)
+        debts.missed("room1", "store_failed", 15)
+        debts.missed("room2", "queue_full", 16)
+        await until(lambda: not debts._gaps)
+        debts.missed("room1", "queue_full", 40)
+        await until(lambda: not debts._gaps)
+        bodies = [msgspec.json.decode(r.body) for r in await verified(journal, Stream.AUDIT)]
+    told = [(b["device"], b["why"], b["n"], b["first"], b["last"]) for b in bodies]
+    assert sorted(told[:3]) == [
+        ("room1", "queue_full", 3, 10, 30),
+        ("room1", "store_failed", 1, 15, 15),
+        ("room2", "queue_full", 1, 16, 16),
+    ]
+    assert told[3:] == [("room1", "queue_full", 1, 40, 40)]
+
+
+async def test_without_room_a_record_is_refused_to_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """StoreError, counted; what carries state is taken all the same."""
+    monkeypatch.setattr(owed, "OWED_MAX", 2)
+    async with owing(tmp_path) as (debts, journal):
+        with files_end_at(0):
+            kept = [debts.submit(drafts(Stream.EVENT, [n]), "scan1") for n in range(2)]
+            await until(lambda: len(debts._debts) == 2)
+            with pytest.raises(StoreError):
+                await debts.submit(drafts(Stream.EVENT, [2]), "scan1")
+            kept.append(debts.submit(drafts(Stream.EVENT, [3]), "a", state={"rule/a": b"x"}))
+        await asyncio.gather(*kept)
+        assert await numbers(journal, Stream.EVENT) == [0, 1, 3]
+        assert debts._gaps or journal.last(Stream.AUDIT)
