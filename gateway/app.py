@@ -97,7 +97,7 @@ class Daemon:
             rules,
             on_signals=outputs.show,
             on_urgent=self._urgent,
-            on_observation=partial(self._observed, outputs, frozenset((o.device, o.output) for o in s.outputs)),
+            on_observation=partial(self._observed, outputs),
             on_alarms=self._views.changed,
         )
         self._views.pipeline = self._pipeline
@@ -172,15 +172,10 @@ class Daemon:
 
     # what happens
 
-    def _observed(self, outputs: Outputs, watched: frozenset[tuple[str, str]], observation: Observation) -> None:
+    def _observed(self, outputs: Outputs, observation: Observation) -> None:
         self._views.observed(observation)
-        if not isinstance(observation, Poll):
-            return
-        for device, output in watched:
-            if device == observation.device and output in observation.map.index:
-                value = observation.values[observation.map.index[output]]
-                if value is not None:
-                    outputs.seen(device, output, bool(value))
+        if isinstance(observation, Poll):
+            outputs.seen(observation)
 
     def _device_changed(self, device: Supervised) -> None:
         self._views.changed()

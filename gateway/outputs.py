@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from gateway.settings.schema import Output
 from model.errors import DriverError
+from model.observation import Poll
 from model.ports import Driver, Switching
 
 REFRESH_S = 2.0
@@ -33,13 +34,15 @@ class Outputs:
             for event in self._changed.values():
                 event.set()
 
-    def seen(self, device: str, point: str, on: bool) -> None:
-        """What the board says of its output: another state than the wanted one is put right."""
-        if self._seen.get((device, point)) != on:
-            self._seen[device, point] = on
-            for output in self._outputs:
-                if (output.device, output.output) == (device, point):
-                    self._changed[output.id].set()
+    def seen(self, poll: Poll) -> None:
+        """What a board says of its outputs, where it can: another state than the wanted one is put right."""
+        for output in self._outputs:
+            if output.device != poll.device or output.output not in poll.map.index:
+                continue
+            on = poll.values[poll.map.index[output.output]]
+            if on is not None and self._seen.get((output.device, output.output)) != bool(on):
+                self._seen[output.device, output.output] = bool(on)
+                self._changed[output.id].set()
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
