@@ -101,10 +101,10 @@ async def _run(site: Site, teller: Teller, *, pause_s: float) -> dict[str, Any]:
     try:
         snapshot = await Story(site, teller, pause_s=pause_s).run()
         await site.stop_edge()
-        rows = await site.rows()
+        durable, rows = await site.durable(), await site.rows()
         counts, audit, alarms = [await site.ask_central(question) for question in ("counts", "audit", "alarms")]
         verdict = judge(rows, site.wires(), WIRED)
-        document |= report(snapshot, rows, counts, audit, alarms["alarms"], verdict)
+        document |= report(snapshot, durable, rows, counts, audit, alarms["alarms"], verdict)
         tell(teller, document)
     except (Stuck, ProgramFailed, BrokerFailed) as err:
         detail = str(err) or teller.doing

@@ -1,6 +1,6 @@
 """The end of the story in numbers: what `doorpost demo --json` prints last."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.demo.evidence import Row
@@ -13,14 +13,18 @@ EXPECTED = {"temperature_high": "cleared", "lift_alarm": "ended"}
 
 def report(
     snapshot: dict[str, Any],
+    durable: Mapping[str, int],
     rows: Sequence[Row],
     counts: dict[str, Any],
     audit: dict[str, Any],
     alarms: Sequence[dict[str, Any]],
     verdict: Verdict,
 ) -> dict[str, Any]:
-    """`snapshot` is the gateway's when nothing waited; all others are what the centre answers after the gateway's end."""
-    lanes = [_Lane(stream, rows, counts) for stream in snapshot["streams"]]
+    """`snapshot` is the gateway's when nothing waited, `durable` what is on its disk after its end.
+
+    All others are what the centre answers then.
+    """
+    lanes = [_Lane(stream, durable[stream["stream"]], rows, counts) for stream in snapshot["streams"]]
     document = verdict.document()
     problems = [*verdict.problems]
     problems += [problem for lane in lanes for problem in lane.problems()]
@@ -44,29 +48,31 @@ def report(
 class _Lane:
     """A stream at the gateway and at the centre."""
 
-    def __init__(self, stream: dict[str, Any], rows: Sequence[Row], counts: dict[str, Any]) -> None:
+    def __init__(self, stream: dict[str, Any], durable: int, rows: Sequence[Row], counts: dict[str, Any]) -> None:
         self.name = stream["stream"]
         self._stream = stream
-        captured = range(1, stream["captured"] + 1)
-        own = {row.seq for row in rows if (row.store, row.stream) == (stream["store"], self.name)}
-        self._at_centre = len(own.intersection(captured))
-        stores = counts["gateways"].get(GATEWAY, {"stores": {}})["stores"]
-        self._lane = stores.get(stream["store"], {}).get(self.name, {})
+        self._durable = durable
+        store = stream["store"]
+        self._at_centre = sorted(row.seq for row in rows if (row.store, row.stream) == (store, self.name))
+        gateway = counts["gateways"].get(GATEWAY, {"stores": {}})
+        self._lane = gateway["stores"].get(store, {}).get(self.name, {})
 
     def document(self) -> dict[str, int]:
+        """The gateway's counts when nothing waited; `on_disk` and `at_centre` after its end, which made some more."""
         told = {name: self._stream[name] for name in ("captured", "acknowledged", "waiting", "lost", "refused")}
         return told | {
-            "at_centre": self._at_centre,
             "duplicates_removed": self._lane.get("duplicates_removed", 0),
+            "on_disk": self._durable,
+            "at_centre": len(self._at_centre),
         }
 
     def problems(self) -> list[Problem]:
-        """The gateway's count is the number of the centre's rows; nothing of it was given up."""
+        """All that is on the gateway's disk is at the centre, each number once; nothing was given up."""
         wrong = {
             name: self._lane[name] for name in ("missing", "lost", "refused", "quarantined") if self._lane.get(name)
         }
-        if self._at_centre != self._stream["captured"]:
-            wrong |= {"captured": self._stream["captured"], "at_centre": self._at_centre}
+        if self._at_centre != list(range(1, self._durable + 1)):
+            wrong |= {"on_disk": self._durable, "at_centre": len(self._at_centre)}
         return [Problem("count", self.name, f"{name} {number}") for name, number in wrong.items()]
 
 

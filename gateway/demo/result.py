@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.demo.teller import Teller
 
-_COUNTS = ("captured", "acknowledged", "waiting", "lost", "at_centre", "duplicates_removed")
+_COUNTS = ("captured", "acknowledged", "waiting", "lost", "duplicates_removed", "on_disk", "at_centre")
 
 
 def tell(teller: Teller, document: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.demo.site import BOARD, LIFT, PERSON, PROBE_1, Site
 from gateway.demo.teller import Teller
-from gateway.demo.witness import Witness, alarm, online, settled, value, waiting
+from gateway.demo.witness import Witness, alarm, online, seen, settled, value, waiting
 
 FAILED_C, GOOD_C = 10.0, 4.0
 RAMP_C_PER_S = 2.0
@@ -61,18 +61,18 @@ class Story:
             await self._contact(DOOR, on=True)
         codes = {*await self._scan(3), *await self._scan_answered(3)}
         with self._tell.step("scanned", n=len(codes)):
-            await see.gateway(lambda s: codes <= {scan["code"] for scan in s["scans"]})
+            await see.gateway(lambda s: codes <= seen(s))
         tags = [self._tag() for _ in range(3)]
         for tag in tags:
             await site.portal.command("tag_in", epc=tag)
         with self._tell.step("tags", n=len(tags)):
-            await see.gateway(lambda s: set(tags) <= {scan["code"] for scan in s["scans"]})
+            await see.gateway(lambda s: set(tags) <= seen(s))
         for tag in tags:
             await site.portal.command("tag_out", epc=tag)
         carton = f"CARTON-{next(self._serials)}"
         await site.camera.command("show", text=carton)
         with self._tell.step("carton"):
-            await see.gateway(lambda s: carton in {scan["code"] for scan in s["scans"]})
+            await see.gateway(lambda s: carton in seen(s))
         await site.camera.command("blank")
         with self._tell.step("door_closed"):
             await self._contact(DOOR, on=False)
@@ -137,10 +137,12 @@ class Story:
             await see.codes(codes)
 
     async def _gateway_killed(self) -> None:
-        """One symbol is half on its wire, another has just left a scanner that waits for an answer."""
+        """One symbol is half on its wire, another has just left a scanner that waits for an answer, a tag is in the portal."""
         site, see = self._site, self._see
         self._tell.chapter("crash")
-        await self._scan(1)
+        tag, carton = self._tag(), f"CARTON-{next(self._serials)}"
+        await site.portal.command("tag_in", epc=tag)
+        await see.gateway(lambda s: tag in seen(s))
         half = asyncio.create_task(
             site.scanner.command("split", text=self._box(), symbology="]d2", at=20, pause_ms=300)
         )
@@ -148,11 +150,16 @@ class Story:
         with self._tell.step("killed"):
             await site.gateway.kill()
             await half
+        await site.camera.command("show", text=carton)
         codes |= {*await self._scan_answered(2)}
         with self._tell.step("restarted"):
             await site.gateway.start()
             await see.gateway(online)
-        codes |= {*await self._scan(2)}
+        with self._tell.step("after_restart"):
+            await see.gateway(lambda s: {tag, carton} <= seen(s))
+        await site.portal.command("tag_out", epc=tag)
+        await site.camera.command("blank")
+        codes |= {tag, carton, *await self._scan(2)}
         with self._tell.step("no_scan_missing", n=len(codes)):
             await see.codes(codes)
 

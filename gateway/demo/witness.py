@@ -93,6 +93,11 @@ def settled(snapshot: dict[str, Any]) -> bool:
     return online(snapshot) and all(stream["waiting"] == 0 for stream in snapshot["streams"])
 
 
+def seen(snapshot: dict[str, Any]) -> set[str]:
+    """The codes and tags on the gateway's screen."""
+    return {scan["code"] for scan in snapshot["scans"]}
+
+
 def waiting(snapshot: dict[str, Any], stream: str) -> int:
     return sum(one["waiting"] for one in snapshot["streams"] if one["stream"] == stream)
 
