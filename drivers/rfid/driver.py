@@ -107,7 +107,8 @@ class M100Device:
             if read is None:
                 self._damaged_tags += 1
                 return
-            self._windows.add(read, at)
+            if (arrived := self._windows.add(read, at)) is not None:
+                self._context.emit(arrived)
         self._condition.good()
 
     def _emit_windows(self, mono: float) -> None:

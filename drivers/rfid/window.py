@@ -1,4 +1,6 @@
-"""Reads of tags -> one observation per tag, antenna and window. Pure."""
+"""Reads of tags -> few observations: the first read of a visit at once, the rest gathered per tag, antenna and window. Pure."""
+
+from math import isinf
 
 from msgspec.structs import replace
 
@@ -6,24 +8,27 @@ from drivers.rfid.codec import TagRead
 from model.observation import TagWindow
 from model.time import Stamp
 
+_Key = tuple[str, int | None]
+
 
 class Windows:
-    """A window opens with a tag's first read and ends `seconds` later, whether or not the tag is still there."""
+    """A visit begins with a read that is told at once. Windows of `seconds` follow, until one ends without a read."""
 
     def __init__(self, device: str, seconds: float) -> None:
         self._device = device
         self._length = round(seconds * 1_000_000)
-        self._open: dict[tuple[str, int | None], TagWindow] = {}  # in the order of their ends
+        self._ends: dict[_Key, float] = {}  # CLOCK_BOOTTIME us, the first to end first
+        self._gathered: dict[_Key, TagWindow] = {}
 
     @property
-    def next_due(self) -> int | None:
+    def next_due(self) -> float | None:
         """When the first window ends (mono, in microseconds)."""
-        first = next(iter(self._open.values()), None)
-        return first.first.mono + self._length if first else None
+        return next(iter(self._ends.values()), None)
 
-    def add(self, read: TagRead, at: Stamp) -> None:
+    def add(self, read: TagRead, at: Stamp) -> TagWindow | None:
+        """The read itself where it begins a visit; otherwise it is gathered."""
         key = read.epc, read.antenna
-        window = self._open.get(key)
+        window = self._gathered.get(key)
         if window is None:
             window = TagWindow(
                 device=self._device,
@@ -37,9 +42,21 @@ class Windows:
                 antenna=read.antenna,
             )
         peak = read.rssi if window.rssi_peak is None else max(window.rssi_peak, read.rssi)
-        self._open[key] = replace(window, count=window.count + 1, last=at, rssi_peak=peak, rssi_last=read.rssi)
+        window = replace(window, count=window.count + 1, last=at, rssi_peak=peak, rssi_last=read.rssi)
+        if key not in self._ends:
+            self._ends[key] = at.mono + self._length
+            return window
+        self._gathered[key] = window
+        return None
 
     def due(self, mono: float) -> list[TagWindow]:
-        """Take out the windows that have ended by then (microseconds)."""
-        ended = [key for key, window in self._open.items() if window.first.mono + self._length <= mono]
-        return [self._open.pop(key) for key in ended]
+        """Take out what was gathered in the windows that have ended by then (microseconds; infinity: in all, for good)."""
+        gathered = []
+        for key in [key for key, end in self._ends.items() if end <= mono]:
+            del self._ends[key]
+            window = self._gathered.pop(key, None)
+            if window is not None:
+                gathered.append(window)
+                if not isinf(mono):
+                    self._ends[key] = mono + self._length
+        return gathered
