@@ -1,0 +1,108 @@
+"""`doorpost demo` as a user starts it: the story to its end, and all that it started gone, however it ends."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.timeout(150)
+
+
+async def demo(*options: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway.cli", "demo", "--headless", *options, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
+    )
+
+
+def processes(directory: Path) -> list[str]:
+    """Command lines that name the demo's directory: the programs that it started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it has just ended
+            continue
+        if str(directory) in line and path.parent.name != str(os.getpid()):
+            found.append(line)
+    return found
+
+
+async def until_told(process: Process, words: str) -> None:
+    assert process.stdout
+    while words not in (line := (await process.stdout.readline()).decode()):
+        assert line, "the demo has ended"
+
+
+async def gone(directory: Path) -> None:
+    """Until nothing that names the directory runs; the test's own time limit ends it."""
+    while True:
+        if not processes(directory):
+            return
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("broker", ["mosquitto", "amqtt"])
+async def test_the_story_ends_well(tmp_path: Path, broker: str) -> None:
+    """Exit 0; the last line says how much was sent, arrived and acknowledged, and why the rest is missing."""
+    process = await demo("--json", "--broker", broker, "--keep", str(tmp_path / "site"))
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    document: dict[str, Any] = json.loads(out.decode().splitlines()[-1])
+    assert document["ok"]
+    assert document["problems"] == []
+    assert document["broker"] == broker
+    for stream in document["streams"].values():
+        assert stream["captured"] == stream["acknowledged"] > 0
+        assert stream["on_disk"] == stream["at_centre"]
+        assert stream["waiting"] == stream["lost"] == 0
+    assert (
+        document["rehash"]["rows"]
+        == document["rehash"]["ok"]
+        == sum(s["on_disk"] for s in document["streams"].values())
+    )
+    alarms = {alarm["what"]: alarm for alarm in document["alarms"]}
+    assert alarms["temperature_high"]["state"] == "cleared"
+    assert alarms["lift_alarm"]["state"] == "ended"
+    assert alarms["lift_alarm"]["acknowledged_by"] == "Li Na"
+    assert alarms["lift_alarm"]["to_acknowledged_s"] > 0
+    for device in document["wire"].values():
+        assert device["sent"] == device["arrived"] + sum(device["missing"].values())
+    assert document["wire"]["door-scanner"]["missing"] == {}
+    assert {dead["why"] for dead in document["dead_times"]} >= {"first", "crash"}
+    assert processes(tmp_path) == []
+
+
+async def test_interrupted_it_stops_everything(tmp_path: Path) -> None:
+    """Ctrl-C in the middle of the story: exit code 130, and no process is left."""
+    process = await demo("--lang", "en", "--keep", str(tmp_path / "site"))
+    await until_told(process, "The door is open")
+    assert processes(tmp_path)
+    process.send_signal(signal.SIGINT)
+    out, err = await process.communicate()
+    assert process.returncode == 130, err.decode()
+    assert "Stopped" in out.decode()
+    assert processes(tmp_path) == []
+
+
+async def test_killed_it_leaves_nothing_running(tmp_path: Path) -> None:
+    """kill -9 of the demo itself: the kernel ends what it started."""
+    process = await demo("--lang", "en", "--keep", str(tmp_path / "site"))
+    await until_told(process, "The door is open")
+    process.kill()
+    await process.wait()
+    await gone(tmp_path)
+
+
+async def test_a_directory_in_use_is_told_in_a_sentence(tmp_path: Path) -> None:
+    """Nothing is started in a directory that has something in it."""
+    (tmp_path / "mine").touch()
+    process = await demo("--json", "--keep", str(tmp_path))
+    out, _ = await process.communicate()
+    assert process.returncode == 1
+    assert json.loads(out)["error"]["code"] == "demo_directory"
