@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from gateway.cli.client import ask
 from gateway.cli.leaf import Exit, branch, data_option, leaf
 from gateway.cli.show import Show, local_time, point
+from gateway.client import ask
 from model.texts import hint, text
 
 _COLUMNS = ("page.column.device", "cli.column.driver", "cli.column.health", "cli.column.seen", "cli.column.values")

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from gateway.cli.client import DaemonAbsent
 from gateway.cli.show import Show
+from gateway.client import DaemonAbsent
 from model.errors import DoorpostError, SettingsError
 from model.texts import text
 

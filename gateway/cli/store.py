@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from gateway.cli.client import ask
 from gateway.cli.leaf import Exit, branch, data_option, leaf
 from gateway.cli.show import Show, local_time
+from gateway.client import ask
 from model.record import STREAMS
 from model.texts import text
 

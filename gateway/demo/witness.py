@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from gateway.cli.client import ask
+from gateway.client import ask
 from gateway.demo.evidence import wire
 from gateway.demo.site import BOARD, Site
 from model.errors import DoorpostError

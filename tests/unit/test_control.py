@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.client import DaemonAbsent, ask
+from gateway.client import DaemonAbsent, ask
 from gateway.datadir import SOCKET, claimed
 from model.errors import DoorpostError, SettingsError
 from support.cold_room import ColdRoom
