@@ -23,14 +23,12 @@ from gateway.demo.processes import ProgramFailed
 from gateway.demo.report import report
 from gateway.demo.result import tell
 from gateway.demo.site import WIRED, Site
-from gateway.demo.story import Story
+from gateway.demo.story import HEADLESS, WATCHED, Pace, Story
 from gateway.demo.teller import Teller
 from gateway.demo.witness import Stuck
 from model.errors import DoorpostError
 from model.texts import text
 
-WATCHED_S, HEADLESS_S = 6.0, 1.0
-"""Between chapters."""
 PAGE_PORTS = range(8321, 8341)
 OK, PROBLEM, INTERRUPTED = 0, 1, 130
 NEEDED = {"cv2": "camera", "zxingcpp": "camera", "segno": "demo"}
@@ -71,7 +69,7 @@ def _demo(lang: str, *, headless: bool, as_json: bool, keep: Path | None, broker
         show.error(err)
         return PROBLEM
     site = Site(directory, language=lang, listen=listen, broker=broker)
-    document = asyncio.run(_until_told(_run(site, teller, pause_s=HEADLESS_S if headless else WATCHED_S)))
+    document = asyncio.run(_until_told(_run(site, teller, HEADLESS if headless else WATCHED)))
     if keep is None and (document is None or document["ok"]):
         shutil.rmtree(directory)
     else:
@@ -95,11 +93,11 @@ async def _until_told(work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, An
         return None
 
 
-async def _run(site: Site, teller: Teller, *, pause_s: float) -> dict[str, Any]:
+async def _run(site: Site, teller: Teller, pace: Pace) -> dict[str, Any]:
     """Story and verdict; whatever happens, nothing runs afterwards."""
     document: dict[str, Any] = {"broker": site.broker.program}
     try:
-        snapshot = await Story(site, teller, pause_s=pause_s).run()
+        snapshot = await Story(site, teller, pace).run()
         await site.stop_edge()
         durable, rows = await site.durable(), await site.rows()
         counts, audit, alarms = [await site.ask_central(question) for question in ("counts", "audit", "alarms")]

@@ -11,7 +11,9 @@ from gateway.demo.evidence import Event, Row
 UNIQUE_POLLS = 1000
 """A pair of values does not return on the wire within so many polls."""
 SAMPLED_US = 2_000_000
-"""What a gateway that polls, or a camera that looks, must have seen when it lasted so long."""
+"""A gateway that polls has a record of a change within this time, where the change lasted so long."""
+VIEWED_US = 1_000_000
+"""A code that was in view for so long has been read."""
 
 Where = Literal["dead_time", "declared", "brief", "unanswered", "lost"]
 """Where a missing event lies: in a dead time; a record says that the answer was not understood; too short to be sampled;
@@ -68,7 +70,7 @@ def polls(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) 
 
 
 def changes(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) -> Found:
-    """Each state of a point that lasted long enough to be sampled stands in a record; each record stands on a state."""
+    """Each state of a point that lasted long enough to be sampled soon stands in a record; each record stands on a state."""
     points: dict[str, list[tuple[int, int]]] = {}
     for mono, point, value in _transitions(wire):
         points.setdefault(point, []).append((mono, value))
@@ -82,10 +84,11 @@ def changes(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]
         ends = [*(mono for mono, _ in states[1:]), end]
         for (begin, value), over in zip(states, ends, strict=True):
             sent += 1
-            if any(begin - SLACK_US <= mono <= over + SAMPLED_US and one == value for mono, one in said):
+            soon = max([begin, *(one.end for one in dead if one.covers(begin))]) + SAMPLED_US
+            if any(begin - SLACK_US <= mono <= soon and one == value for mono, one in said):
                 arrived += 1
             else:
-                missing.append(Missing(f"{point}={value}", begin, _excuse(begin, over, dead)))
+                missing.append(Missing(f"{point}={value}", begin, _excuse(begin, over, dead, SAMPLED_US)))
         invented += [f"{point}={value}" for mono, value in said if not _held(states, mono, value)]
     return Found(sent, arrived, missing, [], invented)
 
@@ -168,7 +171,7 @@ def _by_text(
         if left[text]:
             left[text] -= 1
         elif brief:
-            missing.append(Missing(text, begin, _excuse(begin, end, dead)))
+            missing.append(Missing(text, begin, _excuse(begin, end, dead, VIEWED_US)))
         else:
             missing.append(Missing(text, begin, "dead_time" if _covered(dead, begin) else "lost"))
     left.subtract(again or {})
@@ -215,16 +218,16 @@ def _held(states: Sequence[tuple[int, int]], mono: int, value: int) -> bool:
     return mono <= states[0][0] + SAMPLED_US
 
 
-def _excuse(begin: int, end: int, dead: Sequence[DeadTime]) -> Where:
-    """Why something that lasted from `begin` to `end` may be unseen."""
-    if end - begin < SAMPLED_US:
+def _excuse(begin: int, end: int, dead: Sequence[DeadTime], enough_us: int) -> Where:
+    """Why something that lasted from `begin` to `end` may be unseen: it was never there for `enough_us` at a stretch."""
+    if end - begin < enough_us:
         return "brief"
     alive = begin
     for one in dead:
-        if one.begin - alive >= SAMPLED_US:
+        if one.begin - alive >= enough_us:
             break
         alive = max(alive, one.end)
-    return "lost" if end - alive >= SAMPLED_US else "dead_time"
+    return "lost" if end - alive >= enough_us else "dead_time"
 
 
 def _begin(window: Row) -> int:

@@ -11,18 +11,25 @@ def tell(teller: Teller, document: dict[str, Any]) -> None:
     """`document` as `report` makes it."""
     teller.chapter("verdict")
     teller.table(
-        ("device", "sent", "arrived", "missing"),
+        ("device", "sent", "arrived", "missing", "dead_times"),
         [
-            (device, one["sent"], one["arrived"], _missing(teller, one["missing"]))
+            (
+                device,
+                one["sent"],
+                one["arrived"],
+                ", ".join(f"{number} {teller.words('missing.' + where)}" for where, number in one["missing"].items()),
+                ", ".join(
+                    f"{teller.words('dead.' + dead['why'])} {dead['seconds']:.1f}"
+                    for dead in document["dead_times"]
+                    if dead["device"] == device
+                ),
+            )
             for device, one in document["wire"].items()
         ],
     )
     teller.table(
         ("stream", *_COUNTS), [(name, *(one[count] for count in _COUNTS)) for name, one in document["streams"].items()]
     )
-    for one in document["dead_times"]:
-        why = teller.words(f"dead.{one['why']}")
-        teller.say("dead_time", device=one["device"], seconds=f"{one['seconds']:.1f}", why=why)
     for one in document["alarms"]:
         alarm = {
             name: "…" if one[name] is None else f"{one[name]:.1f}" for name in ("to_centre_s", "to_acknowledged_s")
@@ -33,7 +40,3 @@ def tell(teller: Teller, document: dict[str, Any]) -> None:
         teller.wrong(teller.words(f"problem.{one['what']}", device=one["device"], detail=one["detail"]))
     if document["ok"]:
         teller.say("well")
-
-
-def _missing(teller: Teller, missing: dict[str, int]) -> str:
-    return ", ".join(f"{number} {teller.words(f'missing.{where}')}" for where, number in missing.items())

@@ -4,27 +4,35 @@ import asyncio
 import itertools
 import secrets
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.demo.site import BOARD, LIFT, PERSON, PROBE_1, Site
 from gateway.demo.teller import Teller
 from gateway.demo.witness import Witness, alarm, online, seen, settled, value, waiting
 
 FAILED_C, GOOD_C = 10.0, 4.0
-RAMP_C_PER_S = 2.0
 SIREN, YELLOW, GREEN = 1, 3, 4
 """Relays of the board."""
 DOOR, KEY = 1, 4
 """Inputs of the board."""
 
 
-class Story:
-    """`pause_s` between chapters is for a person who watches."""
+class Pace(NamedTuple):
+    """A pause between chapters, and how fast a room gets warm or cold."""
 
-    def __init__(self, site: Site, teller: Teller, *, pause_s: float) -> None:
+    pause_s: float
+    ramp_c_per_s: float
+
+
+WATCHED, HEADLESS = Pace(8.0, 0.8), Pace(1.0, 2.0)
+"""A person wants to see what happens."""
+
+
+class Story:
+    def __init__(self, site: Site, teller: Teller, pace: Pace) -> None:
         self._site = site
         self._tell = teller
-        self._pause_s = pause_s
+        self._pace = pace
         self._see = Witness(site)
         self._serials = itertools.count(time.time_ns() // 1_000_000)
 
@@ -39,9 +47,9 @@ class Story:
             self._broker_killed,
             self._gateway_killed,
         ):
-            await asyncio.sleep(self._pause_s)
+            await asyncio.sleep(self._pace.pause_s)
             await chapter()
-        await asyncio.sleep(self._pause_s)
+        await asyncio.sleep(self._pace.pause_s)
         return await self._settle()
 
     async def _come_up(self) -> None:
@@ -59,6 +67,8 @@ class Story:
         self._tell.chapter("goods")
         with self._tell.step("door_open"):
             await self._contact(DOOR, on=True)
+        carton = f"CARTON-{next(self._serials)}"
+        await site.camera.command("show", text=carton)
         codes = {*await self._scan(3), *await self._scan_answered(3)}
         with self._tell.step("scanned", n=len(codes)):
             await see.gateway(lambda s: codes <= seen(s))
@@ -67,13 +77,11 @@ class Story:
             await site.portal.command("tag_in", epc=tag)
         with self._tell.step("tags", n=len(tags)):
             await see.gateway(lambda s: set(tags) <= seen(s))
-        for tag in tags:
-            await site.portal.command("tag_out", epc=tag)
-        carton = f"CARTON-{next(self._serials)}"
-        await site.camera.command("show", text=carton)
         with self._tell.step("carton"):
             await see.gateway(lambda s: carton in seen(s))
         await site.camera.command("blank")
+        for tag in tags:
+            await site.portal.command("tag_out", epc=tag)
         with self._tell.step("door_closed"):
             await self._contact(DOOR, on=False)
         codes |= {*tags, carton}
@@ -82,7 +90,7 @@ class Story:
 
     async def _compressor(self) -> None:
         self._tell.chapter("compressor", limit=8)
-        await self._site.bus.command("ramp", slave=PROBE_1, to=FAILED_C, per_s=RAMP_C_PER_S)
+        await self._site.bus.command("ramp", slave=PROBE_1, to=FAILED_C, per_s=self._pace.ramp_c_per_s)
         with self._tell.step("too_warm"):
             await self._see.gateway(lambda s: alarm(s, "temperature_high"))
         with self._tell.step("siren_on"):
@@ -92,7 +100,7 @@ class Story:
 
     async def _recovery(self) -> None:
         self._tell.chapter("recovery")
-        await self._site.bus.command("ramp", slave=PROBE_1, to=GOOD_C, per_s=RAMP_C_PER_S)
+        await self._site.bus.command("ramp", slave=PROBE_1, to=GOOD_C, per_s=self._pace.ramp_c_per_s)
         with self._tell.step("cold_again"):
             await self._see.gateway(lambda s: not alarm(s, "temperature_high"))
         with self._tell.step("siren_off"):
@@ -158,10 +166,10 @@ class Story:
         with self._tell.step("after_restart"):
             await see.gateway(lambda s: {tag, carton} <= seen(s))
         await site.portal.command("tag_out", epc=tag)
-        await site.camera.command("blank")
         codes |= {tag, carton, *await self._scan(2)}
         with self._tell.step("no_scan_missing", n=len(codes)):
             await see.codes(codes)
+        await site.camera.command("blank")
 
     async def _settle(self) -> dict[str, Any]:
         self._tell.chapter("settle")
