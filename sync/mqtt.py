@@ -149,7 +149,7 @@ class MqttLink:
         client.on_connect_fail = lambda *_: None
         client.on_disconnect = self._on_disconnect
         client.on_socket_close = lambda _c, _u, sock: self._release() if sock is self._sock else None
-        client.on_message = lambda _c, _u, m: self._on_message(m.topic, bytes(m.payload))
+        client.on_message = lambda _c, _u, m: self._deliver(m)
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         properties = None
@@ -266,6 +266,14 @@ class MqttLink:
             if not (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
                 break
         self._flush()
+
+    def _deliver(self, message: paho.MQTTMessage) -> None:
+        """A defect in whoever listens ends the connection: paho would give him the same message again and again."""
+        try:
+            self._on_message(message.topic, bytes(message.payload))
+        except Exception as err:  # noqa: BLE001  # it is told as any other of a callback
+            self._loop.call_exception_handler({"message": "a message could not be taken", "exception": err})
+            self._gone(f"a message could not be taken: {err!r}")
 
     def _flush(self) -> None:
         """Write what paho has queued; wait for the socket only when it is full."""

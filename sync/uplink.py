@@ -225,16 +225,19 @@ class Uplink:
             return
 
     async def _send(self, link: MqttLink, lane: Lane) -> None:
-        if lane.stream is not Stream.ALARM:
-            self._probed_at = time.monotonic()
+        first = lane.next
         try:
             batch = await self._batch(lane)
         except StoreError as err:
             self._became(self.state, err)
             lane.refused_by_broker(time.monotonic())
             return
+        if lane.next != first or lane.forked:
+            return  # an acknowledgement came while the disk was read
         payload = encode(batch, self._encoding)
         now = time.monotonic()
+        if lane.stream is not Stream.ALARM:
+            self._probed_at = now
         lane.sent(batch.first, batch.last, batch.head, len(payload), now)
         published = link.publish(topics.up_stream(self._gw, lane.stream), payload)
         published.add_done_callback(lambda done: self._published(lane, done))

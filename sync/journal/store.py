@@ -14,6 +14,7 @@ from model.time import Stamp
 from sync.journal.segment import Head, Identity, Segment, bytes_of, create, store_errors, streams_of
 
 SEGMENT_MAX_BYTES = 64 * 1024 * 1024
+_STORE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FILE = re.compile(r"(core|reading|diag)-(\d{6})\.db")
 
 LostRange = tuple[int, int, str]
@@ -39,7 +40,7 @@ class Store:
         """The store under `parent`, or a new one. Raises StoreError, SettingsError when it is another gateway's."""
         with store_errors(parent):
             parent.mkdir(parents=True, exist_ok=True)
-            found = sorted(p for p in parent.iterdir() if p.is_dir())
+            found = sorted(p for p in parent.iterdir() if _STORE.fullmatch(p.name))
             directory = found[0] if found else parent / str(uuid.uuid4())
             directory.mkdir(exist_ok=True)
         store = cls(directory, gw, segment_max_bytes=segment_max_bytes)

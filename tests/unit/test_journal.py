@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import uuid
 from pathlib import Path
 
 import msgspec
@@ -270,6 +271,15 @@ async def test_unwritable_draft_hurts_only_its_owner(tmp_path: Path) -> None:
     assert await journal.append(drafts(Stream.ALARM, [1])) == [1]
     assert await numbers(journal, Stream.READING) == [1, 2, 3]
     assert journal.failed is None
+    await journal.close()
+
+
+async def test_stray_directory_is_no_store(tmp_path: Path) -> None:
+    """A file system of its own has `lost+found`: a store is what is named by a UUID."""
+    (tmp_path / "aaa").mkdir()
+    (tmp_path / "lost+found").mkdir()
+    journal = await Journal.open(tmp_path, GW)
+    assert str(uuid.UUID(journal.store)) == journal.store
     await journal.close()
 
 
