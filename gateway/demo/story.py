@@ -79,7 +79,6 @@ class Story:
             await see.gateway(lambda s: set(tags) <= seen(s))
         with self._tell.step("carton"):
             await see.gateway(lambda s: carton in seen(s))
-        await site.camera.command("blank")
         for tag in tags:
             await site.portal.command("tag_out", epc=tag)
         with self._tell.step("door_closed"):
@@ -87,6 +86,7 @@ class Story:
         codes |= {*tags, carton}
         with self._tell.step("at_centre", n=len(codes)):
             await see.codes(codes)
+        await site.camera.command("blank")
 
     async def _compressor(self) -> None:
         self._tell.chapter("compressor", limit=8)
