@@ -205,8 +205,9 @@ class Pipeline:
             number = self._journal.last(Stream.EVENT)
         else:
             number = (await self._journal.append([scan_draft(scan)], state={key: scan.data}))[0]
-        # on the disk only with the next commit: by then the device has its answer
+        # forgotten here at once, and on the disk as soon as it takes it: by then the device has its answer
         self._journal.note(key, None)
+        _ = self._journal.submit([])
         self._on_observation(scan)
         return number
 

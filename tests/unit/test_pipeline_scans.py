@@ -9,6 +9,7 @@ import pytest
 from model.errors import StoreError
 from model.observation import TagWindow
 from model.record import Stream
+from support.context import until
 from support.disk import files_end_at
 from support.site import Site, running
 
@@ -17,28 +18,29 @@ async def scans(site: Site) -> list[dict[str, Any]]:
     return [body for _, body in await site.records(Stream.EVENT, "scan/1")]
 
 
-def killed(directory: Path) -> Path:
-    """The disk as a gateway finds it that was killed now."""
-    image = directory.with_name(directory.name + "-later")
-    shutil.copytree(directory, image)
+async def killed_unanswered(directory: Path, symbol: bytes) -> Path:
+    """A scan, and the disk as a gateway finds it that was killed when this was durable, before the device was told."""
+    image = directory / "later"
+
+    def keep() -> None:
+        if not image.exists():
+            shutil.copytree(directory / "now", image)
+
+    async with running(directory / "now") as site:
+        site.journal.on_commit(keep)
+        await site.pipeline.commit(site.scan(symbol))
     return image
 
 
 async def test_durable_when_it_returns(tmp_path: Path) -> None:
     """What the device is told, a kill right after cannot take back."""
-    async with running(tmp_path / "a") as site:
-        assert await site.pipeline.commit(site.scan(b"6901234567892")) == 1
-        image = killed(tmp_path / "a")
-    async with running(image) as site:
+    async with running(await killed_unanswered(tmp_path, b"6901234567892")) as site:
         assert [body["text"] for body in await scans(site)] == ["6901234567892"]
 
 
 async def test_a_repeat_after_a_crash_is_that_scan(tmp_path: Path) -> None:
     """Killed between the commit and the answer: the device sends it again, and it is not a second piece of goods."""
-    async with running(tmp_path / "a") as site:
-        await site.pipeline.commit(site.scan(b"A"))
-        image = killed(tmp_path / "a")
-    async with running(image) as site:
+    async with running(await killed_unanswered(tmp_path, b"A")) as site:
         assert await site.pipeline.commit(site.scan(b"A", repeated=True)) == 1
         assert len(await scans(site)) == 1
         assert [o.device for o in site.seen] == ["scan1"]
@@ -46,12 +48,22 @@ async def test_a_repeat_after_a_crash_is_that_scan(tmp_path: Path) -> None:
 
 async def test_another_symbol_after_a_crash_is_another_scan(tmp_path: Path) -> None:
     """Also where its first transmission was lost, so that what we hear is called a repeat."""
-    async with running(tmp_path / "a") as site:
-        await site.pipeline.commit(site.scan(b"A"))
-        image = killed(tmp_path / "a")
-    async with running(image) as site:
+    async with running(await killed_unanswered(tmp_path, b"A")) as site:
         await site.pipeline.commit(site.scan(b"B", repeated=True))
         assert [body["text"] for body in await scans(site)] == ["A", "B"]
+
+
+async def test_the_same_symbol_in_a_later_outage_is_a_new_scan(tmp_path: Path) -> None:
+    """Answered, then killed; the next box of the same kind was first read while nobody listened."""
+    async with running(tmp_path / "now") as site:
+        commits: list[int] = []
+        site.journal.on_commit(lambda: commits.append(1))
+        await site.pipeline.commit(site.scan(b"A"))
+        await until(lambda: len(commits) == 2)
+        shutil.copytree(tmp_path / "now", tmp_path / "later")
+    async with running(tmp_path / "later") as site:
+        await site.pipeline.commit(site.scan(b"A", repeated=True))
+        assert len(await scans(site)) == 2
 
 
 async def test_the_same_symbol_after_its_answer_is_a_new_scan(tmp_path: Path) -> None:
