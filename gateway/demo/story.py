@@ -86,9 +86,10 @@ class Story:
         codes |= {*tags, carton}
         with self._tell.step("at_centre", n=len(codes)):
             await see.codes(codes)
-        await site.camera.command("blank")
 
     async def _compressor(self) -> None:
+        """Meanwhile the carton has left the camera's view."""
+        await self._site.camera.command("blank")
         self._tell.chapter("compressor", limit=8)
         await self._site.bus.command("ramp", slave=PROBE_1, to=FAILED_C, per_s=self._pace.ramp_c_per_s)
         with self._tell.step("too_warm"):
