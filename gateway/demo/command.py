@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn, get_args
+from typing import Any, get_args
 
 import click
 
@@ -35,7 +35,7 @@ NEEDED = {"cv2": "camera", "zxingcpp": "camera", "segno": "demo"}
 """Module -> extra of the package that brings it."""
 
 
-def main(args: Sequence[str], lang: str) -> NoReturn:
+def main(args: Sequence[str], lang: str) -> None:
     """Run `doorpost demo ARGS` and leave with its exit code."""
 
     def run(**options: Any) -> None:
@@ -54,7 +54,6 @@ def main(args: Sequence[str], lang: str) -> NoReturn:
         ],
         help=words("cli.demo.help"),
     ).main(list(args), prog_name="doorpost demo")
-    raise AssertionError
 
 
 def _demo(lang: str, *, headless: bool, as_json: bool, keep: Path | None, broker: BrokerProgram | None) -> int:
