@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 
 import click
 
@@ -23,17 +24,12 @@ def add(root: click.Group, lang: str) -> None:
         root.add_command(command)
         return command
 
-    part("demo").callback = lambda rest: _demo(rest, lang)
-    part("sim").callback = lambda rest: _program("firmware_sim", rest)
-    part("central").callback = lambda rest: _program("central", rest)
+    programs = {"demo": "gateway.demo", "sim": "firmware_sim", "central": "central"}
+    for name, module in programs.items():
+        part(name).callback = partial(_program, module, lang)
 
 
-def _demo(rest: tuple[str, ...], lang: str) -> None:
-    from gateway.demo.command import main
-
-    main(rest, lang)
-
-
-def _program(module: str, rest: tuple[str, ...]) -> None:
+def _program(module: str, lang: str, rest: tuple[str, ...]) -> None:
     """Not imported: simulators and centre are no part of the gateway. The process is replaced."""
+    os.environ["DOORPOST_LANG"] = lang
     os.execv(sys.executable, [sys.executable, "-m", module, *rest])

@@ -1,0 +1,7 @@
+"""`python -m gateway.demo` is `doorpost demo`."""
+
+import sys
+
+from gateway.demo.command import main
+
+main(sys.argv[1:])
