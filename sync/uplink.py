@@ -312,6 +312,7 @@ class Uplink:
     def _ignore(self, topic: str, why: ContractError) -> None:
         self.ignored_messages += 1
         log.warning("ignored %s: %s", topic, why)
+        self._on_change()
 
     def _on_central(self, status: CentralStatus) -> None:
         if status.state == "down":
@@ -370,6 +371,7 @@ class Uplink:
         result = await self._on_command(payload)
         if result is None:
             self.ignored_messages += 1
+            self._on_change()
         elif self._link is not None:
             try:
                 await self._link.publish(topics.up_result(self._gw), encode(result))

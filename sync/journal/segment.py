@@ -105,6 +105,7 @@ def create(path: Path, identity: Identity, heads: Mapping[Stream, Head], state: 
                 starts = [(stream.value, head.seq, head.hash) for stream, head in heads.items()]
                 db.executemany("INSERT INTO start VALUES(?, ?, ?)", starts)
                 db.executemany("INSERT INTO state VALUES(?, ?)", state.items())
+            db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)  # closing would not tell that it failed
         draft.rename(path)
 
 
@@ -196,6 +197,17 @@ class Segment:
                     self._db.execute("DELETE FROM state WHERE key = ?", (key,))
                 else:
                     self._db.execute("INSERT OR REPLACE INTO state VALUES(?, ?)", (key, value))
+
+    def take_back(self, heads: Mapping[Stream, Head], state: Mapping[str, bytes]) -> None:
+        """Remove what is beyond `heads`, and make the state this one. Raises StoreError."""
+        with store_errors(self.path), self._db:
+            for stream, head in heads.items():
+                base = _CODE[stream] << _SEQ_BITS
+                self._db.execute(
+                    "DELETE FROM record WHERE id > ? AND id < ?", (base | head.seq, base + (1 << _SEQ_BITS))
+                )
+            self._db.execute("DELETE FROM state")
+            self._db.executemany("INSERT INTO state VALUES(?, ?)", state.items())
 
     def _number(self, table: str, known: dict[str, int], name: str) -> int:
         known[name] = self._one(f"INSERT INTO {table}({table}) VALUES(?) RETURNING id", (name,))[0]

@@ -48,8 +48,12 @@ class Store:
         return store
 
     def reopen(self) -> None:
-        """Take everything from the disk, as at a start. Also after a failed write: what a failed fsync left is unknown."""
+        """Take everything from the disk, as at a start. Also after a failed write.
+
+        A transaction whose fsync failed may be there after all: it was said not to be taken, and so it is taken back.
+        """
         self.close()
+        told = dict(self.heads)
         try:
             files = self._found()
             for series, segments in files.items():
@@ -57,13 +61,21 @@ class Store:
                     self._new(series, 1, {s: Head(0, genesis(self.id)) for s in streams_of(series)}),
                 )
                 self._current[series] = self._open(files[series][-1][0])
-                self.heads |= self._current[series].heads()
+                self.heads |= self._taken_back(series, told) if told else self._current[series].heads()
             self.state = self._current["core"].state()
         except BaseException:
             self.close()
             raise
         self._files = files
         self._finish_drops()
+
+    def _taken_back(self, series: Series, told: Mapping[Stream, Head]) -> dict[Stream, Head]:
+        segment = self._current[series]
+        heads = {stream: told[stream] for stream in streams_of(series)}
+        state = self.state if series == "core" else {}
+        if segment.heads() != heads or segment.state() != state:
+            segment.take_back(heads, state)
+        return segment.heads()
 
     def close(self) -> None:
         for segment in self._current.values():

@@ -15,6 +15,7 @@ from model.errors import LinkError
 from model.record import STREAMS, Stream
 from support.centre import USERS
 from support.journals import GW, number
+from support.mosquitto import allowing
 from support.small_centre import SmallCentre
 from support.source import BOOT, T0, at, new_id
 from support.uplinks import Gateway, settings
@@ -32,7 +33,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     broker = Broker(USERS, tmp_path / "broker", program="mosquitto")
     broker.start()
     yield broker
-    broker.stop()
+    broker.kill()
 
 
 @pytest.fixture
@@ -191,6 +192,20 @@ async def test_alarm_overtakes_the_backlog(broker: Broker, tmp_path: Path) -> No
         await gateway.__aexit__()
 
 
+@pytest.mark.parametrize("window", [1, 2, 4])
+async def test_small_window_of_the_broker(broker: Broker, tmp_path: Path, window: int) -> None:
+    """However few publishes it allows: the slots for alarms leave one to the others."""
+    async with (
+        allowing(broker, window),
+        SmallCentre(broker) as centre,
+        Gateway(settings(broker), tmp_path) as gateway,
+    ):
+        for stream in STREAMS:
+            await gateway.write(stream, boots=[new_id() for _ in range(5)])
+        await gateway.settled(*STREAMS)
+        assert all(centre.has(stream, 5) for stream in STREAMS)
+
+
 async def test_broker_killed_and_back(broker: Broker, tmp_path: Path) -> None:
     """kill -9 of the broker, twice, with its memory gone: everything arrives, and what was written meanwhile."""
     async with SmallCentre(broker) as centre, Gateway(settings(broker), tmp_path) as gateway:
@@ -336,4 +351,4 @@ async def test_client_certificate(tmp_path: Path) -> None:
         await gateway.write(Stream.EVENT, 500, padding=500)
         await gateway.settled(Stream.EVENT)
         assert centre.has(Stream.EVENT, 500)
-    await asyncio.to_thread(broker.stop)
+    await asyncio.to_thread(broker.kill)

@@ -14,6 +14,7 @@ from model.record import Draft, Stream
 from support.journals import GW, drafts, files, numbers
 from support.source import at
 from sync.journal.journal import Journal
+from sync.journal.store import Store
 
 SMALL = 128 * 1024
 RAMDISK_BYTES = 2 * 1024 * 1024
@@ -158,6 +159,26 @@ async def test_read_only_disk(ramdisk: Path) -> None:
     journal = await Journal.open(ramdisk / "stores", GW)
     assert await numbers(journal, Stream.ALARM) == [1]
     await journal.close()
+
+
+def test_failed_write_that_came_back(tmp_path: Path) -> None:
+    """After a failed fsync the transaction may be in the file all the same: it was refused, so it is taken back."""
+    store = Store.open(tmp_path, GW)
+    store.append("core", {Stream.EVENT: drafts(Stream.EVENT, [1])}, {"k": b"1", "old": b""})
+    store.append("reading", {Stream.READING: drafts(Stream.READING, [1])}, {})
+    store.close()  # as a failed write leaves it
+    back = Store.open(tmp_path, GW)
+    back.append("core", {s: drafts(s, [2, 3]) for s in (Stream.EVENT, Stream.ALARM)}, {"k": b"2", "old": None})
+    back.append("reading", {Stream.READING: drafts(Stream.READING, [2])}, {})
+    back.close()
+    assert store.append("core", {Stream.EVENT: drafts(Stream.EVENT, [4])}, {}) == {Stream.EVENT: 2}
+    assert store.append("reading", {Stream.READING: drafts(Stream.READING, [4])}, {}) == {Stream.READING: 2}
+    heads, state = dict(store.heads), dict(store.state)
+    store.close()
+    again = Store.open(tmp_path, GW)
+    assert (again.heads, again.state) == (heads, state)
+    assert (again.heads[Stream.ALARM].seq, again.state) == (0, {"k": b"1", "old": b""})
+    again.close()
 
 
 async def test_crash_between_the_word_and_the_deed(tmp_path: Path) -> None:
