@@ -75,7 +75,6 @@ class Daemon:
         gw = self._settings.gateway.id
         self._journal = await Journal.open(self._data / "stores", gw)
         try:
-            await self._start_records()
             await self._run()
         finally:
             await self._journal.close()
@@ -109,7 +108,7 @@ class Daemon:
                 self._supervise(device.config.id, device, buses)
         self._uplink = self._make_uplink()
         self._views.uplink = self._uplink
-        self._pipeline.start(rebooted=self._rebooted)
+        self._pipeline.start(rebooted=self._note_start())
         if self._uplink:
             self._pipeline.delivered(Stream.ALARM, self._uplink.lanes[Stream.ALARM].upto)
         async with asyncio.TaskGroup() as sending:
@@ -126,6 +125,7 @@ class Daemon:
                         group.create_task(supervised.keep(), name=supervised.device)
             finally:
                 self._stopping = True
+                self._pipeline.drain()
                 await self._stop_records()
                 await self._deliver_last()
 
@@ -210,15 +210,19 @@ class Daemon:
 
     # the gateway's own records
 
-    async def _start_records(self) -> None:
-        last = self._journal.state("run")
-        after = "first" if last is None else "orderly" if last == b"stopped" else "crash"
+    def _note_start(self) -> bool:
+        """The run's first records, owed where the disk is full: a gateway that can write nothing still guards. True after a reboot."""
+        last, boot = self._journal.state("run"), self._journal.state("boot")
         at = self._clock.now()
-        start = GatewayStart(version=VERSION, boot=at.boot, settings=self._settings.sha256, after=after)  # type: ignore[arg-type]
-        self._rebooted = self._journal.state("boot") not in (None, at.boot.encode())
-        await self._journal.append(
-            [draft("gateway.start/1", start, at), self._anchor(at)], state={"run": b"running", "boot": at.boot.encode()}
+        start = GatewayStart(
+            version=VERSION,
+            boot=at.boot,
+            settings=self._settings.sha256,
+            after="first" if last is None else "orderly" if last == b"stopped" else "crash",
         )
+        state = {"run": b"running", "boot": at.boot.encode()}
+        self._pipeline.note([draft("gateway.start/1", start, at), self._anchor(at)], "gateway", state)
+        return boot not in (None, at.boot.encode())
 
     async def _stop_records(self) -> None:
         at = self._clock.now()

@@ -109,9 +109,14 @@ class Pipeline:
             while True:
                 self._take(await self._queue.get())
 
-    def note(self, drafts: Sequence[Draft], owner: str) -> None:
-        """Records of the gateway itself, of the core streams."""
-        _ = self._owed.submit(drafts, owner)
+    def drain(self) -> None:
+        """At an orderly stop: what the drivers still handed over goes to the journal before it closes."""
+        while not self._queue.empty():
+            self._take(self._queue.get_nowait())
+
+    def note(self, drafts: Sequence[Draft], owner: str, state: Mapping[str, bytes] | None = None) -> None:
+        """Records of the gateway itself, of the core streams, with state that changes with them."""
+        _ = self._owed.submit(drafts, owner, state=state)
 
     def delivered(self, stream: Stream, upto: int) -> None:
         """The centre has committed this stream up to there."""
@@ -186,6 +191,7 @@ class Pipeline:
     def _reading_done(self, poll: Poll, done: "asyncio.Future[list[int]]") -> None:
         if done.exception() is not None:
             self._owed.missed(poll.device, "store_failed", poll.at.t)
+            self._changes.forget(poll.device)
 
     def _take_window(self, window: TagWindow) -> None:
         if (seen := self._arrivals.judge(window)) is not None:

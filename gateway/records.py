@@ -73,6 +73,10 @@ class Changes:
             self._written[poll.device] = poll.at.mono
         return urgent, record
 
+    def forget(self, device: str) -> None:
+        """Its last record was not taken: whatever comes next is a change."""
+        self._last.pop(device, None)
+
 
 class Arrivals:
     """Which tag windows are an arrival: the first, and the first after the tag was gone."""

@@ -109,3 +109,12 @@ def test_a_tag_arrives_when_it_was_gone(reads: list[tuple[str, float]]) -> None:
         assert (seen is not None) == (absent >= TAG_GONE_US)
         last[tag] = now
     assert all(at(now).mono - then < TAG_GONE_US for then in arrivals._seen.values())
+
+
+def test_a_record_that_was_not_taken_is_made_up_for() -> None:
+    """After a refused write the next poll counts as a change, or the change itself would never be written."""
+    changes = Changes()
+    assert changes.judge(board(0, 0, 0, 0)) == (True, True)
+    assert changes.judge(board(0, 0, 0, 0)) == (False, False)
+    changes.forget("io1")
+    assert changes.judge(board(0, 0, 0, 0)) == (True, True)
