@@ -272,7 +272,7 @@ class LaneMachine(RuleBasedStateMachine):
         assert 0 <= lane.in_flight <= IN_FLIGHT_MAX
         assert self._flow.in_flight == lane.in_flight * SIZE
         assert lane.next > lane.upto
-        assert not (lane.forked and lane.ready(1e12))
+        assert not (lane.held and lane.ready(1e12))
         gaps = lane.gaps()
         covered = {n for a, b, _ in gaps for n in range(a, b + 1)}
         assert covered == set(range(lane.upto + 1, journal.low(Stream.READING)))
