@@ -232,7 +232,7 @@ class Uplink:
             self._became(self.state, err)
             lane.refused_by_broker(time.monotonic())
             return
-        if lane.next != first or lane.forked:
+        if lane.next != first or lane.held:
             return  # an acknowledgement came while the disk was read
         payload = encode(batch, self._encoding)
         now = time.monotonic()

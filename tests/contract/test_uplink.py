@@ -263,6 +263,17 @@ async def test_fork_ends_the_lane(broker: Broker, tmp_path: Path) -> None:
         assert gateway.uplink.counts(Stream.EVENT) == Counts(10, 5, 5, 0, 0)
 
 
+async def test_alarms_of_a_forked_store_still_go_out(broker: Broker, tmp_path: Path) -> None:
+    """They cannot be counted any more, but the centre's quarantine shows them to the desk."""
+    async with SmallCentre(broker, acks=False) as centre, Gateway(settings(broker), tmp_path) as gateway:
+        await gateway.write(Stream.ALARM, 5)
+        await centre.until(lambda: centre.of(Stream.ALARM))
+        await centre.acknowledge(Stream.ALARM, Ack(ingest=1, upto=7, head="00" * 32))
+        await gateway.until(lambda: gateway.uplink.problem is not None)
+        await gateway.write(Stream.ALARM)
+        await centre.until(lambda: any(b.last == 6 for b in centre.of(Stream.ALARM)))
+
+
 async def test_restored_centre_gets_it_again(broker: Broker, tmp_path: Path) -> None:
     """A higher epoch with a lower watermark: everything behind it is sent once more."""
     async with SmallCentre(broker) as centre, Gateway(settings(broker), tmp_path) as gateway:
