@@ -190,8 +190,9 @@ async def test_server_that_is_no_broker(monkeypatch: pytest.MonkeyPatch) -> None
             assert code in ("broker_silent", "link_lost", "broker_refused")
 
 
-async def test_older_broker_is_spoken_to_in_its_version(tmp_path: Path) -> None:
+async def test_older_broker_is_spoken_to_in_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The embedded broker does not answer MQTT 5: it is tried in 3.1.1, and from then on at once."""
+    monkeypatch.setattr("sync.mqtt.CONNECT_TIMEOUT_S", 2.0)
     broker = Broker(USERS, tmp_path / "broker", program="amqtt")
     await asyncio.to_thread(broker.start)
     settings = MqttSettings(broker.url, GW, password(broker, GW))

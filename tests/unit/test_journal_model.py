@@ -118,5 +118,5 @@ class JournalMachine(RuleBasedStateMachine):
         self._directory.cleanup()
 
 
-JournalMachine.TestCase.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+JournalMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
 TestJournalModel = JournalMachine.TestCase
