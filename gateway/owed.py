@@ -103,9 +103,17 @@ class Owed:
         while self._debts:
             debt = self._debts[0]
             state = {k: v for k, v in debt.state.items() if self._stored.get(k, 0) < debt.number}
-            numbers = await self._journal.append([_late(d) for d in debt.drafts], state=state)
-            self._debts.popleft()
-            self._paid(debt, numbers)
+            try:
+                numbers = await self._journal.append([_late(d) for d in debt.drafts], state=state)
+            except StoreError:
+                raise
+            except Exception as err:  # it can never be written, and must not stop all behind it
+                log.exception("a record of %s can never be written", debt.owner)
+                self._debts.popleft()
+                debt.done.set_exception(err)
+            else:
+                self._debts.popleft()
+                self._paid(debt, numbers)
             if not self._debts:
                 log.warning("the journal takes records again")
         gaps = dict(self._gaps)

@@ -116,6 +116,20 @@ async def test_what_can_never_be_written_stops_nobody(tmp_path: Path) -> None:
         assert await good == [1]
 
 
+async def test_a_debt_that_can_never_be_written_stops_nobody(tmp_path: Path) -> None:
+    """Also when it had to wait for the disk first."""
+    async with owing(tmp_path) as (debts, _):
+        with files_end_at(0):
+            first = debts.submit(drafts(Stream.EVENT, [0]), "scan1")
+            await until(lambda: len(debts._debts) == 1)
+            failed = debts.submit([Draft("scan/1", b"{}", Stamp(BOOT, 2**70, TimeQuality("ntp", 1), 1))], "scan1")
+            good = debts.submit(drafts(Stream.EVENT, [1]), "scan1")
+        assert await first == [1]
+        with pytest.raises(OverflowError):
+            await failed
+        assert await good == [2]
+
+
 async def test_gaps_are_counted_per_device_and_reason(tmp_path: Path) -> None:
     """One record each for what was missed since the last; misses during the writing are not forgotten."""
     async with owing(tmp_path) as (debts, journal):
