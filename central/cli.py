@@ -150,21 +150,13 @@ def _counts(show: Show, *, data: Path) -> int:
         show.document(found)
         return OK
     numbers = ("rows", "upto", "last_declared", "missing", "lost", "refused", "duplicates_removed", "quarantined")
-    show.table(
-        ("gateway", "online", "store", "stream", *numbers),
-        [
-            (
-                gw,
-                show.words(f"central.online.{int(one['online'])}"),
-                store[:8],
-                stream,
-                *(lane[name] for name in numbers),
+    for gw, one in found["gateways"].items():
+        for store, streams in one["stores"].items():
+            show.line(
+                "central.gateway", gateway=gw, link=show.words(f"central.online.{int(one['online'])}"), store=store
             )
-            for gw, one in found["gateways"].items()
-            for store, streams in one["stores"].items()
-            for stream, lane in streams.items()
-        ],
-    )
+            rows = [(stream, *(lane[name] for name in numbers)) for stream, lane in streams.items()]
+            show.table(("stream", *numbers), rows)
     if found["problems"]:
         show.table(
             ("gateway", "problem", "count", "at"),

@@ -36,7 +36,7 @@ class Show:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(*(self.words(f"central.column.{column}") for column in columns))
+        table = Table(*(self.words(f"central.column.{column}") for column in columns), box=None, pad_edge=False)
         for row in rows:
             table.add_row(*("" if cell is None else str(cell) for cell in row))
         Console(markup=False, emoji=False).print(table)
