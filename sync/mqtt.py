@@ -118,16 +118,19 @@ class MqttLink:
     async def connect(self) -> None:
         """Connect, in MQTT 5 or, where the broker does not speak it, in 3.1.1. Raises LinkError."""
         versions = self._settings.versions()
+        told = True  # a broker that was merely silent, while it started, may speak MQTT 5 the next time
         for version in versions:
             try:
                 await self._connect(version)
             except LinkError as err:
                 if err.code in ("broker_silent", "broker_version") and version is not versions[-1]:
+                    told = err.code == "broker_version"
                     self._connected = self._loop.create_future()
                     self._lost = self._loop.create_future()
                     continue
+                self._settings.spoken = None
                 raise
-            self._settings.spoken = version
+            self._settings.spoken = version if told else None
             return
 
     async def _connect(self, version: MQTTProtocolVersion) -> None:
@@ -146,9 +149,6 @@ class MqttLink:
         if self._will:
             client.will_set(*self._will, qos=1, retain=True)
         client.on_connect = self._on_connect
-        client.on_connect_fail = lambda *_: None
-        client.on_disconnect = self._on_disconnect
-        client.on_socket_close = lambda _c, _u, sock: self._release() if sock is self._sock else None
         client.on_message = lambda _c, _u, m: self._deliver(m)
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
@@ -159,7 +159,7 @@ class MqttLink:
         try:
             if tls:
                 client.tls_set_context(self._tls())
-            await asyncio.to_thread(
+            rc = await asyncio.to_thread(
                 client.connect,
                 host,
                 port,
@@ -169,10 +169,16 @@ class MqttLink:
             )
         except ssl.SSLError as err:
             raise LinkError("broker_tls", url=self._settings.url, why=str(err)) from err
-        except OSError as err:
+        except (OSError, UnicodeError) as err:  # the latter for a name that is none
             raise LinkError("broker_unreachable", url=self._settings.url, why=str(err)) from err
+        sock = client.socket()
+        if rc != MQTTErrorCode.MQTT_ERR_SUCCESS or sock is None:
+            raise LinkError("broker_unreachable", url=self._settings.url, why=paho.error_string(rc))
+        # only from here on: in the thread they would touch the loop from outside
+        client.on_disconnect = self._on_disconnect
+        client.on_socket_close = lambda _c, _u, closing: self._release() if closing is self._sock else None
         self._client = client
-        self._sock = client.socket()
+        self._sock = sock
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_reader(self._sock, self._readable)
         self._flush()

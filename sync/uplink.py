@@ -33,7 +33,7 @@ from sync.contract.messages import (
 from sync.flow import Flow
 from sync.journal.journal import Journal
 from sync.lane import PATIENCE_S, Counts, Lane
-from sync.mqtt import MqttLink, MqttSettings
+from sync.mqtt import CONNECT_TIMEOUT_S, MqttLink, MqttSettings
 
 ALARM_SLOTS = 4
 """Publishes that only alarms may have under way, of those that the broker allows."""
@@ -107,6 +107,9 @@ class Uplink:
                     await self._connection()
                 except LinkError as err:
                     self._became("offline", err)
+                except Exception as err:  # a bug on the way to the centre must not stop capturing
+                    log.exception("the uplink failed")
+                    self._became("offline", LinkError("link_lost", why=f"{type(err).__name__}: {err}"))
                 if time.monotonic() - started > RETRY_MAX_S:
                     pause = RETRY_MIN_S
                 await asyncio.sleep(random.uniform(0.5, 1.0) * pause)
@@ -121,8 +124,14 @@ class Uplink:
         link = MqttLink(self._settings, client_id=self._gw, clean_start=True, will=will, on_message=self._on_message)
         await link.connect()
         try:
-            await link.subscribe(topics.all_down(self._gw), topics.CENTRAL_STATUS)
-            await link.publish(topics.up_status(self._gw), encode(self._birth(session)), retain=True)
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await link.subscribe(topics.all_down(self._gw), topics.CENTRAL_STATUS)
+                    await link.publish(topics.up_status(self._gw), encode(self._birth(session)), retain=True)
+            except TimeoutError as err:
+                raise LinkError("broker_silent", url=self._settings.url) from err
+            self._silent = False
+            self._probed_at = float("-inf")
             self._link = link
             self._became("online", None)
             for lane in self.lanes.values():

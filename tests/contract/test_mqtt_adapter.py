@@ -4,12 +4,14 @@ import asyncio
 import gc
 import os
 import signal
+import socket
+import struct
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from paho.mqtt.enums import MQTTProtocolVersion
 
 from gateway.demo.broker import Broker, Tls
 from gateway.demo.certs import Authority
@@ -191,7 +193,7 @@ async def test_server_that_is_no_broker(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def test_older_broker_is_spoken_to_in_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The embedded broker does not answer MQTT 5: it is tried in 3.1.1, and from then on at once."""
+    """The embedded broker does not answer MQTT 5: it is tried in 3.1.1, but 5 first each time, for silence proves nothing."""
     monkeypatch.setattr("sync.mqtt.CONNECT_TIMEOUT_S", 2.0)
     broker = Broker(USERS, tmp_path / "broker", program="amqtt")
     await asyncio.to_thread(broker.start)
@@ -199,13 +201,40 @@ async def test_older_broker_is_spoken_to_in_its_version(tmp_path: Path, monkeypa
     for _ in range(2):
         gateway = Peer(settings)
         await gateway.link.connect()
-        assert settings.spoken is MQTTProtocolVersion.MQTTv311
+        assert settings.spoken is None
         async with connected(broker, "central", protocol="3.1.1") as centre:
             await centre.link.subscribe("v1/gw/+/up/#")
             await gateway.link.publish(UP, b"x" * 100_000)
             assert await centre.heard.get() == (UP, b"x" * 100_000)
         await gateway.link.close()
     await asyncio.to_thread(broker.kill)
+
+
+async def test_broker_that_resets_while_we_connect() -> None:
+    """Each way in which it may go wrong is a LinkError, also where the CONNECT itself cannot be written any more."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+
+        def reset() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:  # closed: the test has ended
+                    return
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+
+        resetting = threading.Thread(target=reset)
+        resetting.start()
+        codes = {await _failure(MqttSettings(f"mqtt://{host}:{port}", GW)) for _ in range(100)}
+        server.shutdown(socket.SHUT_RDWR)
+        resetting.join()
+    assert codes <= {"broker_silent", "broker_unreachable", "link_lost"}
+
+
+async def test_name_that_is_none() -> None:
+    """A host that no resolver can take is a broker that cannot be reached."""
+    assert await _failure(MqttSettings("mqtt://a..b", GW)) == "broker_unreachable"
 
 
 # paho leaves the socket of a failed handshake to the collector
