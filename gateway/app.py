@@ -119,13 +119,14 @@ class Daemon:
                     group.create_task(self._pipeline.run(), name="pipeline")
                     group.create_task(outputs.run(), name="outputs")
                     group.create_task(self._watch_clock(), name="clock")
-                    group.create_task(ControlServer(self._views, self._data).run(), name="control")
-                    group.create_task(self._serve_page(), name="page")
+                    control = ControlServer(self._views, self._data)
+                    group.create_task(self._beside("control socket", control.run()), name="control")
+                    group.create_task(self._beside("page", self._page().run()), name="page")
                     for supervised in self._supervised.values():
                         group.create_task(supervised.keep(), name=supervised.device)
             finally:
                 self._stopping = True
-                self._pipeline.drain()
+                await self._pipeline.settle()
                 await self._stop_records()
                 await self._deliver_last()
 
@@ -157,18 +158,18 @@ class Daemon:
             on_change=self._views.changed,
         )
 
-    async def _serve_page(self) -> None:
-        """A page that cannot be had does not stop the gateway."""
-        web = WebServer(
-            self._views,
-            self._settings.web.listen,
-            self._settings.gateway.language,
-            lambda url: log.info("page: %s", url),
-        )
+    def _page(self) -> WebServer:
+        s = self._settings
+        return WebServer(self._views, s.web.listen, s.gateway.language, lambda url: log.info("page: %s", url))
+
+    async def _beside(self, what: str, work: Coroutine[Any, Any, None]) -> None:
+        """What only shows the gateway's work does not stop it, whatever happens to it."""
         try:
-            await web.run()
+            await work
         except SettingsError as err:
-            log.error("no page: %s", err)
+            log.error("no %s: %s", what, err)
+        except Exception:
+            log.exception("no %s", what)
 
     # what happens
 

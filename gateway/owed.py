@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -20,7 +21,7 @@ RETRY_MAX_S = 10.0
 
 log = logging.getLogger("doorpost.owed")
 
-Why = Literal["queue_full", "store_failed"]
+Why = Literal["queue_full", "store_failed", "defect"]
 
 
 class _Debt(NamedTuple):
@@ -38,6 +39,7 @@ class Owed:
         self._journal = journal
         self._clock = clock
         self._debts: deque[_Debt] = deque()
+        self._paying: asyncio.Future[None] | None = None
         self._stored: dict[str, int] = {}  # key of state -> number of the newest debt whose value is on the disk
         self._number = 0
         self._gaps: dict[tuple[str, Why], tuple[int, int, int]] = {}
@@ -85,18 +87,38 @@ class Owed:
             return
         if not self._debts:
             log.warning("the journal takes nothing: %s", self._journal.failed)
+        if _only_state(debt):
+            self._replace(debt)
         self._debts.append(debt)
+
+    def _replace(self, debt: _Debt) -> None:
+        """Of a rule's states that wait only the newest matters. The oldest debt may be on its way to the disk."""
+        for place, old in enumerate(self._debts):
+            if place and old.owner == debt.owner and _only_state(old):
+                del self._debts[place]
+                debt.done.add_done_callback(partial(_follow, old.done))
+                return
 
     async def run(self) -> None:
         """Pay until cancelled."""
         pause = RETRY_S
         while True:
             await asyncio.sleep(pause)
+            self._paying = asyncio.ensure_future(self._pay())
             try:
-                await self._pay()
+                await asyncio.shield(self._paying)  # what is being written must not be written again by `settle`
                 pause = RETRY_S
             except StoreError:
                 pause = min(2 * pause, RETRY_MAX_S)
+
+    async def settle(self) -> None:
+        """The last try, after `run`; what the journal still refuses is lost with this process, and said."""
+        try:
+            if self._paying:
+                await self._paying
+            await self._pay()
+        except StoreError as err:
+            log.error("%d submissions to the journal are lost: %s", len(self._debts), err)
 
     async def _pay(self) -> None:
         """Oldest first. Raises StoreError when the journal still refuses."""
@@ -125,6 +147,19 @@ class Owed:
                 now_n, first, last = self._gaps.pop(key)
                 if now_n > n:
                     self._gaps[key] = (now_n - n, first, last)
+
+
+def _follow(older: "asyncio.Future[list[int]]", newer: "asyncio.Future[list[int]]") -> None:
+    """The replaced one ends as the one that stands for it."""
+    if (error := newer.exception()) is not None:
+        older.set_exception(error)
+        older.exception()
+    else:
+        older.set_result(newer.result())
+
+
+def _only_state(debt: _Debt) -> bool:
+    return all(d.kind == "rule.state/1" for d in debt.drafts)
 
 
 def _late(d: Draft) -> Draft:

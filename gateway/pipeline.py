@@ -109,10 +109,11 @@ class Pipeline:
             while True:
                 self._take(await self._queue.get())
 
-    def drain(self) -> None:
-        """At an orderly stop: what the drivers still handed over goes to the journal before it closes."""
+    async def settle(self) -> None:
+        """At an orderly stop, after `run`: what the drivers still handed over, and what is owed, goes to the journal."""
         while not self._queue.empty():
             self._take(self._queue.get_nowait())
+        await self._owed.settle()
 
     def note(self, drafts: Sequence[Draft], owner: str, state: Mapping[str, bytes] | None = None) -> None:
         """Records of the gateway itself, of the core streams, with state that changes with them."""
@@ -154,14 +155,19 @@ class Pipeline:
     # one observation
 
     def _take(self, observation: Observation) -> None:
-        self._on_observation(observation)
-        match observation:
-            case Poll():
-                self._take_poll(observation)
-            case Scan():
-                _ = self._owed.submit([scan_draft(observation)], observation.device)
-            case TagWindow():
-                self._take_window(observation)
+        """An observation that cannot be taken, too large or met by a defect, costs itself and is counted."""
+        try:
+            self._on_observation(observation)
+            match observation:
+                case Poll():
+                    self._take_poll(observation)
+                case Scan():  # one that its device wants answered comes by `commit`
+                    _ = self._owed.submit([scan_draft(observation)], observation.device)
+                case TagWindow():
+                    self._take_window(observation)
+        except Exception:
+            log.exception("an observation of %s could not be taken", observation.device)
+            self._owed.missed(observation.device, "defect", observation.at.t)
 
     def _take_poll(self, poll: Poll) -> None:
         urgent, record = self._changes.judge(poll)
@@ -230,7 +236,11 @@ class Pipeline:
         return msgspec.convert(stored.state, rule.state_type)
 
     def _step(self, rule: Rule, event: Input) -> None:
-        _ = self._transact(rule, event)
+        """A defect of one rule is that rule's alone."""
+        try:
+            _ = self._transact(rule, event)
+        except Exception:
+            log.exception("rule %s failed on %s", rule.id, event)
 
     def _transact(
         self,

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections import deque
 from collections.abc import AsyncIterator
+from heapq import merge
 from typing import Any
 
 import msgspec
@@ -91,11 +92,11 @@ class Views:
 
     def _tag(self, window: TagWindow) -> None:
         """A tag is shown once per visit, not once per window."""
-        last = self._tags.pop((window.device, window.epc), 0)
-        self._tags[window.device, window.epc] = window.last.t
+        last = self._tags.pop((window.device, window.epc), -_TAG_GONE_US)
+        self._tags[window.device, window.epc] = window.last.mono
         if len(self._tags) > SCANS_MAX:
             del self._tags[next(iter(self._tags))]
-        if window.first.t - last > _TAG_GONE_US:
+        if window.first.mono - last > _TAG_GONE_US:
             self._scans.appendleft(ScanNow(window.first.t, window.device, window.epc, "epc"))
 
     # Backend
@@ -150,13 +151,12 @@ class Views:
 
     async def tail(self, stream: str | None, count: int, follow: bool) -> AsyncIterator[dict[str, Any]]:
         streams = [Stream(stream)] if stream else list(STREAMS)
-        found: list[tuple[Stream, Record]] = []
+        found: list[list[tuple[Stream, Record]]] = []
         following = {s: self._journal.last(s) + 1 for s in streams}
         for s in streams:
             first = max(self._journal.low(s), following[s] - count)
-            found += [(s, r) async for r in self._records(s, first, following[s])]
-        found.sort(key=lambda sr: (sr[1].at.t, sr[1].seq))
-        for s, record in found[-count:] if count else []:
+            found.append([(s, r) async for r in self._records(s, first, following[s])])
+        for s, record in deque(merge(*found, key=self._when), maxlen=count):
             yield _record(s, record)
         while follow:
             committed = self._committed
@@ -166,6 +166,12 @@ class Views:
                     yield _record(s, record)
                 following[s] = end
             await committed.wait()
+
+    def _when(self, placed: tuple[Stream, Record]) -> tuple[bool, int]:
+        """Orders streams among each other: a stepped wall clock disorders nothing of this boot; within a stream seq rules."""
+        at = placed[1].at
+        current = at.boot == self._clock.now().boot
+        return current, at.mono if current else at.t
 
     async def _records(self, stream: Stream, first: int, end: int) -> AsyncIterator[Record]:
         while first < end:

@@ -155,7 +155,7 @@ class StoreGap(_Body, frozen=True, kw_only=True):
 
     device: str
     n: int
-    why: Literal["queue_full", "store_failed"]
+    why: Literal["queue_full", "store_failed", "defect"]
     first: int
     last: int
 

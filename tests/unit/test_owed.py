@@ -11,14 +11,14 @@ import pytest
 
 from gateway import owed
 from gateway.owed import Owed
-from model.bodies import AlarmBody, ScanBody
+from model.bodies import AlarmBody, RuleState, ScanBody
 from model.errors import StoreError
 from model.record import Draft, Stream, draft
 from model.time import Stamp, TimeQuality
 from support.context import SystemClock, until
 from support.disk import files_end_at
 from support.journals import GW, drafts, numbers, verified
-from support.source import BOOT
+from support.source import BOOT, at
 from sync.journal.journal import Journal
 
 
@@ -128,6 +128,41 @@ async def test_a_debt_that_can_never_be_written_stops_nobody(tmp_path: Path) -> 
         with pytest.raises(OverflowError):
             await failed
         assert await good == [2]
+
+
+async def test_of_states_that_wait_only_the_newest_is_kept(tmp_path: Path) -> None:
+    """A flapping probe on a dead card does not fill the memory; whoever waits for an older one is told with the newest."""
+    async with owing(tmp_path) as (debts, journal):
+        with files_end_at(0):
+            waiting = [
+                debts.submit(
+                    [draft("rule.state/1", RuleState(rule="a", v=1, state=n), at(n))], "a", state={"rule/a": b"%d" % n}
+                )
+                for n in range(50)
+            ]
+            await until(lambda: not journal._groups["core"].items and len(debts._debts) <= 3)
+        await asyncio.gather(*waiting)
+        assert journal.state("rule/a") == b"49"
+        assert journal.last(Stream.AUDIT) <= 3
+
+
+async def test_the_last_try_at_a_stop(tmp_path: Path) -> None:
+    """What waits when the gateway is told to stop is written if the disk takes it by then, once."""
+    journal = await Journal.open(tmp_path, GW)
+    debts = Owed(journal, BootClock())
+    with files_end_at(0):
+        waiting = debts.submit(drafts(Stream.EVENT, [1]), "scan1")
+        await until(lambda: len(debts._debts) == 1)
+        debts.missed("room1", "defect", 5)
+    await debts.settle()
+    assert await waiting == [1]
+    assert (journal.last(Stream.EVENT), journal.last(Stream.AUDIT)) == (1, 1)
+    with files_end_at(0):
+        lost = debts.submit(drafts(Stream.EVENT, [2]), "scan1")
+        await until(lambda: len(debts._debts) == 1)
+        await debts.settle()
+    assert not lost.done()
+    await journal.close()
 
 
 async def test_gaps_are_counted_per_device_and_reason(tmp_path: Path) -> None:

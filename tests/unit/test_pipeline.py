@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from gateway import pipeline
 from gateway.owed import RETRY_S
 from model.observation import Poll, Quality, TagWindow
@@ -132,3 +134,22 @@ async def test_the_page_sees_what_the_rules_see(tmp_path: Path) -> None:
             site.board(beat=beat)
         await site.until(lambda: site.journal.last(Stream.READING))
         assert [o.values[3] for o in site.seen if isinstance(o, Poll)] == [0, 1, 2, 3, 4]
+
+
+def _defect(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+async def test_what_cannot_be_taken_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan too large for a record, a rule with a defect: counted and told, and the next observation is taken."""
+    async with running(tmp_path, group_s=0) as site:
+        site.pipeline.emit(site.scan(b"\0" * 9000))
+        site.pipeline.emit(site.scan(b"next"))
+        await site.until(lambda: site.journal.last(Stream.EVENT) == 1)
+        for rule in site.rules:
+            monkeypatch.setattr(rule, "step", _defect)
+        site.room(9.0)
+        await site.until(lambda: site.journal.last(Stream.READING) == 1)
+        await site.pipeline.settle()
+        gaps = [(body["why"], body["n"]) for _, body in await site.records(Stream.AUDIT, "store.gap/1")]
+    assert gaps == [("defect", 1)]

@@ -3,9 +3,12 @@
 import json
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from drivers.scanner.config import SYMBOL_MAX_BYTES, ScannerConfig
 from gateway.records import TAG_GONE_US, Arrivals, Changes, point_map_draft, poll_draft, scan_draft, window_draft
 from model.bodies import ReadingPoll, ScanBody
 from model.observation import Point, PointMap, Poll, Quality, Scan, TagWindow
@@ -41,6 +44,16 @@ def test_a_scan_keeps_every_byte(data: bytes) -> None:
     assert (body.text is None) != (body.hex is None)
     assert (body.text.encode() if body.text is not None else bytes.fromhex(body.hex or "")) == data
     assert body.aim == "]d2"
+
+
+@pytest.mark.parametrize("data", [b"\0", b"\xff"])
+def test_the_longest_symbol_fits_a_record(data: bytes) -> None:
+    """Whatever its bytes are, also where each of them becomes six in JSON; the settings allow no longer one."""
+    scan_draft(Scan("s" * 32, data * SYMBOL_MAX_BYTES, at(0), "]d2", repeated=True))
+    settings = {"id": "s", "driver": "scanner", "port": "/dev/ttyACM0"}
+    assert ScannerConfig.model_validate({**settings, "max_bytes": SYMBOL_MAX_BYTES})
+    with pytest.raises(ValidationError, match="less than or equal to 8000"):
+        ScannerConfig.model_validate({**settings, "max_bytes": SYMBOL_MAX_BYTES + 1})
 
 
 def test_the_map_is_told_whole() -> None:
