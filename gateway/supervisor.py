@@ -60,13 +60,14 @@ class Supervised:
 
     def health(self, health: Health, error: DriverError | None = None) -> None:
         self.tried.set()
-        told = None if error is None else (error.code, error.params)
-        known = None if self.problem is None else (self.problem.code, self.problem.params)
+        told = None if error is None else error.code
+        known = None if self.problem is None else self.problem.code
+        self.problem = error  # its newest numbers are shown, but numbers alone are no news: they may change all night
         if health is self.state and told == known:
             return
         if health is not self.state:
             self.since = self.clock.now().t
-        self.state, self.problem = health, error
+        self.state = health
         log.info("%s is %s%s", self.device, health, f": {error}" if error else "")
         self._on_change(self)
 

@@ -31,7 +31,7 @@ class Context(Protocol):
         ...
 
     def health(self, health: Health, error: DriverError | None = None) -> None:
-        """Say how the device is; only changes are told on."""
+        """Say how the device is; only a change of health or of the error's code is told on."""
         ...
 
     def bus(self, name: str) -> Any:
