@@ -61,8 +61,9 @@ class ControlServer:
         with socket_address(self._data) as address:
             server = await asyncio.start_unix_server(self._connected, sock=_listening(address))
             try:
-                await server.serve_forever()
+                await asyncio.Event().wait()  # serve_forever() would wait for the clients before it lets us end them
             finally:
+                server.close()
                 for client in self._clients:
                     client.cancel()
                 await asyncio.gather(*self._clients, return_exceptions=True)
