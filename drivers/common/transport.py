@@ -8,10 +8,20 @@ from urllib.parse import urlsplit
 
 import serialx
 
-from model.errors import PermanentError, TransientError
+from model.errors import TransientError
 from model.ports import Transport
 
 CONNECT_TIMEOUT_S = 5.0
+
+_TCP = {
+    socket.TCP_NODELAY: 1,
+    socket.TCP_KEEPIDLE: 10,
+    socket.TCP_KEEPINTVL: 5,
+    socket.TCP_KEEPCNT: 3,
+    socket.TCP_USER_TIMEOUT: 20_000,
+}
+"""A peer without power says no goodbye: one that is silent is asked after 10 s and given up within 25 s; one that does not
+acknowledge what it was sent is given up after 20 s (ms there, s elsewhere; tcp(7))."""
 
 Parity = Literal["N", "E", "O"]
 
@@ -65,7 +75,7 @@ async def open_transport(
 ) -> Transport:
     """Open `/dev/...` (exclusively) or `tcp://host:port`.
 
-    Raises TransientError `port_absent`, `port_busy` or `port_unreachable`, PermanentError `port_denied`.
+    Raises TransientError `port_absent`, `port_busy`, `port_unreachable` or `port_denied`.
     """
     if port.startswith("tcp://"):
         return await _open_tcp(port)
@@ -75,8 +85,8 @@ async def open_transport(
         )
     except FileNotFoundError as err:
         raise TransientError("port_absent", port=port) from err
-    except PermissionError as err:
-        raise PermanentError("port_denied", port=port) from err
+    except PermissionError as err:  # on replug the node is root's alone until udev has set its group
+        raise TransientError("port_denied", port=port) from err
     except (OSError, serialx.SerialException) as err:
         if getattr(err, "errno", None) == errno.EBUSY:
             raise TransientError("port_busy", port=port) from err
@@ -91,5 +101,8 @@ async def _open_tcp(port: str) -> Transport:
             reader, writer = await asyncio.open_connection(url.hostname, url.port)
     except (OSError, TimeoutError) as err:
         raise TransientError("port_unreachable", port=port, why=str(err) or "no answer") from err
-    writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    ours = writer.get_extra_info("socket")
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _TCP.items():
+        ours.setsockopt(socket.IPPROTO_TCP, option, value)
     return StreamTransport(port, reader, writer)
