@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
-from drivers.common.config import BusConfig
+from drivers.common.config import BusConfig, SerialPort, TcpPort
 from drivers.common.line import Line
 from drivers.common.transport import Parity, open_transport
 from drivers.modbus.pdu import Request, SlaveError
@@ -126,7 +126,7 @@ class ModbusBus(ABC):
 
 
 class ModbusRtuConfig(BusConfig):
-    port: Annotated[str, Field(pattern="^/")]
+    port: SerialPort
     baudrate: Annotated[int, Field(ge=1200, le=921600)] = 9600
     parity: Parity = "N"
     stopbits: Literal[1, 2] = 1
@@ -150,7 +150,7 @@ class ModbusRtuBus(ModbusBus):
 
 
 class ModbusTcpConfig(BusConfig):
-    port: Annotated[str, Field(pattern=r"^tcp://[^/]+:\d+$")]
+    port: TcpPort
 
 
 class ModbusTcpBus(ModbusBus):

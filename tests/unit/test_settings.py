@@ -109,6 +109,42 @@ def test_types_are_strict(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("port", "right"),
+    [
+        ("/dev/ttyACM0", True),
+        ("tcp://192.0.2.10:4001", True),
+        ("tcp://[2001:db8::1]:4001", True),
+        ("COM3", False),
+        ("dev/ttyACM0", False),
+        ("tcp://h", False),
+        ("tcp://h:99999", False),
+        ("tcp://h:0", False),
+        ("tcp://h:4001/x", False),
+        ("tcp://h:4001\\n", False),
+        ("tcp://me@h:4001", False),
+        ("tcp://:4001", False),
+        ("tcp://[::1:4001", False),
+        ("rfc2217://h:4001", False),
+    ],
+)
+def test_a_port_is_a_path_or_an_address(tmp_path: Path, port: str, right: bool) -> None:
+    """Anything else is told before a driver tries it; a bus takes the one that its driver speaks."""
+    bus = f'[[bus]]\nid = "b"\ndriver = "{{}}"\nport = "{port}"\n'
+    serial, tcp = bus.format("modbus_rtu"), bus.format("modbus_tcp")
+    expected = {
+        SCANNER.replace("/dev/ttyACM0", port): None if right else "setting_port",
+        serial: None if port[0] == "/" else "setting_serial_port",
+        tcp: None if right and port[0] == "t" else "setting_tcp_port",
+    }
+    for text, code in expected.items():
+        path = site(tmp_path, GATEWAY + text)
+        if code:
+            assert codes(problems(path)) == [(7, code)]
+        else:
+            load(path)
+
+
 def test_one_port_has_one_owner_by_any_name(tmp_path: Path) -> None:
     """A link to a port is that port."""
     (tmp_path / "by-id").symlink_to("/dev/ttyACM0")
