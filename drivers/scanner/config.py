@@ -2,12 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import PositiveInt, StringConstraints
+from pydantic import Field, PositiveInt, StringConstraints
 
 from drivers.common.config import SerialDeviceConfig
 
 Terminator = Literal["CR", "LF", "CRLF", "TAB"]
 Aim = Literal["auto", "always", "never"]
+
+SYMBOL_MAX_BYTES = 8000
+"""A symbol's record stays below `model.record.RECORD_MAX_BYTES` also where each byte becomes six in JSON (\\u0000)."""
+
 Bytes = Annotated[str, StringConstraints(pattern=r"^[\x00-\xff]*$")]
 
 
@@ -27,4 +31,4 @@ class ScannerConfig(SerialDeviceConfig):
     suffix: Bytes = ""
     aim: Aim = "auto"
     idle_flush_ms: PositiveInt = 50
-    max_bytes: PositiveInt = 4296
+    max_bytes: Annotated[PositiveInt, Field(le=SYMBOL_MAX_BYTES)] = 4296

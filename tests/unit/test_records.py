@@ -51,7 +51,7 @@ def test_the_longest_symbol_fits_a_record(data: bytes) -> None:
     """Whatever its bytes are, also where each of them becomes six in JSON; the settings allow no longer one."""
     scan_draft(Scan("s" * 32, data * SYMBOL_MAX_BYTES, at(0), "]d2", repeated=True))
     settings = {"id": "s", "driver": "scanner", "port": "/dev/ttyACM0"}
-    assert ScannerConfig.model_validate({**settings, "max_bytes": SYMBOL_MAX_BYTES})
+    ScannerConfig.model_validate({**settings, "max_bytes": SYMBOL_MAX_BYTES})
     with pytest.raises(ValidationError, match="less than or equal to 8000"):
         ScannerConfig.model_validate({**settings, "max_bytes": SYMBOL_MAX_BYTES + 1})
 
