@@ -48,7 +48,7 @@ class AlarmNow(msgspec.Struct, frozen=True):
     what: str
     device: str
     point: str | None
-    state: Literal["raised", "acked", "cleared"]
+    state: Literal["raised", "acked"]
     raised: int
     value: float | None
     unit: str | None

@@ -104,7 +104,6 @@ class OpenAlarm(NamedTuple):
     what: str
     device: str
     point: str
-    state: str
     raised: int
     value: float | None
     unit: str

@@ -97,8 +97,7 @@ class LiftRule:
         a = state.alarm
         if a is None:
             return []
-        shown = "acked" if a.acked_by else "raised"
-        return [OpenAlarm(a.id, "lift_alarm", a.cause.device, a.cause.point, shown, a.raised, None, "1", a.acked_by)]
+        return [OpenAlarm(a.id, "lift_alarm", a.cause.device, a.cause.point, a.raised, None, "1", a.acked_by)]
 
     def step(self, state: LiftState, event: Input, now: Stamp) -> Step:
         says: tuple[Say, ...] = ()

@@ -94,17 +94,7 @@ class TemperatureRule:
 
     def alarms(self, state: TemperatureState) -> list[OpenAlarm]:
         return [
-            OpenAlarm(
-                a.id,
-                a.what,
-                a.cause.device,
-                a.cause.point,
-                "acked" if a.acked_by else "raised",
-                a.raised,
-                a.cause.value,
-                a.cause.unit,
-                a.acked_by,
-            )
+            OpenAlarm(a.id, a.what, a.cause.device, a.cause.point, a.raised, a.cause.value, a.cause.unit, a.acked_by)
             for a in (state.limit, state.fault)
             if a
         ]

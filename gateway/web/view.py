@@ -12,7 +12,7 @@ from model.texts import hint, text
 
 _LEVELS = ("idle", "ok", "warn", "bad")
 _HEALTH = {"starting": "idle", "online": "ok", "degraded": "warn", "offline": "bad", "fault": "bad"}
-_ALARM = {"raised": "bad", "acked": "warn", "cleared": "warn"}
+_ALARM = {"raised": "bad", "acked": "warn"}
 _LINK = {"off": "idle", "connecting": "warn", "online": "ok", "offline": "warn"}
 _CENTRAL = {"up": "ok", "down": "warn", "unknown": "idle"}
 _TIME = {"ntp": "ok", "gnss": "ok", "rtc": "warn", "estimated": "warn", "unknown": "warn"}
@@ -45,7 +45,7 @@ _CONTROL = {code: 0x2400 + code for code in range(32)}
 
 def view(now: Snapshot, lang: str) -> dict[str, Any]:
     """All parts of the page; times are microseconds UTC on the gateway's clock."""
-    order = ("raised", "acked", "cleared")
+    order = ("raised", "acked")
     alarms = sorted(now.alarms, key=lambda alarm: (order.index(alarm.state), -alarm.raised))
     return {
         "gateway": now.gateway,
