@@ -1,1 +1,2 @@
-"""The words that every other room speaks: observations, records, time, errors, ports. Pure: no I/O."""
+"""The words that every other room speaks: observations, records, time, errors, ports. Pure, but for the
+shipped data that `shipped` finds and `texts` reads."""
