@@ -202,7 +202,8 @@ class Pipeline:
     def _take_window(self, window: TagWindow) -> None:
         if (seen := self._arrivals.judge(window)) is not None:
             _ = self._owed.submit([seen], window.device)
-        done = self._journal.submit([window_draft(window)])
+        age_s = (self._clock.mono() - window.first.mono) / 1e6
+        done = self._journal.submit([window_draft(window)], age_s=age_s)
         done.add_done_callback(
             lambda f: self._owed.missed(window.device, "store_failed", window.at.t) if f.exception() else None
         )

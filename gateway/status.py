@@ -78,11 +78,14 @@ class StreamNow(msgspec.Struct, frozen=True):
 
 
 class LinkNow(msgspec.Struct, frozen=True):
+    """`ignored` counts downlink messages since the start that broke the contract, were stale or not for us."""
+
     state: Literal["off", "connecting", "online", "offline"]
     broker: str
     central: Literal["up", "down", "unknown"]
     since: int
     problem: Problem | None
+    ignored: int = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True):

@@ -220,7 +220,7 @@ class Views:
         if self.uplink is None:
             return LinkNow("off", "", "unknown", 0, None)
         u = self.uplink
-        return LinkNow(u.state, self._broker, u.central, u.since, problem(u.problem))
+        return LinkNow(u.state, self._broker, u.central, u.since, problem(u.problem), u.ignored_messages)
 
 
 def _told(observation: Observation) -> dict[str, Any]:

@@ -31,6 +31,8 @@ def add(root: click.Group, lang: str) -> None:
             link = snapshot["link"]
             show.line(show.words(f"page.link.{link['state']}", broker=link["broker"]))
             show.line(show.words(f"page.central.{link['central']}"))
+            if link["ignored"]:
+                show.line(show.words("cli.store_status.ignored", n=link["ignored"]))
             if not snapshot["store_ok"]:
                 show.line(show.words("page.summary.store"))
         return Exit.OK if snapshot["store_ok"] else Exit.PROBLEM

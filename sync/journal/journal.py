@@ -87,11 +87,17 @@ class Journal:
     # writing
 
     def submit(
-        self, drafts: Sequence[Draft], *, state: Mapping[str, bytes | None] | None = None, urgent: bool = False
+        self,
+        drafts: Sequence[Draft],
+        *,
+        state: Mapping[str, bytes | None] | None = None,
+        urgent: bool = False,
+        age_s: float = 0.0,
     ) -> "asyncio.Future[list[int]]":
         """Queue drafts of one series, with state that changes in the same transaction (core only).
 
-        The future gives each draft's number once durable, or StoreError: then none of them was taken.
+        What was gathered for `age_s` before waits that much less for its group. The future gives each draft's number once
+        durable, or StoreError: then none of them was taken.
         """
         done: asyncio.Future[list[int]] = self._loop.create_future()
         series = SERIES[drafts[0].stream] if drafts else "core"
@@ -108,7 +114,7 @@ class Journal:
             self._waiting_bytes += size
             now = time.monotonic()
             at_once = series == "core" or urgent or group.bytes >= GROUP_MAX_BYTES
-            due = min(group.due, now if at_once else now + self._group_s)
+            due = min(group.due, now if at_once else now + max(0.0, self._group_s - age_s))
             if due != group.due:
                 group.due = due
                 self._wake.notify()
