@@ -85,6 +85,17 @@ async def test_large_group_does_not_wait(tmp_path: Path) -> None:
     await journal.close()
 
 
+async def test_what_was_gathered_before_waits_the_less(tmp_path: Path) -> None:
+    """A window of reads that is as old as the group's time is committed at once."""
+    journal = await Journal.open(tmp_path, GW, group_s=1000)
+    waiting = journal.submit(drafts(Stream.DIAG, [1]))
+    assert await journal.append(drafts(Stream.READING, [1]), urgent=True) == [1]
+    assert not waiting.done()
+    assert await journal.submit(drafts(Stream.DIAG, [2]), age_s=1000) == [2]
+    assert await waiting == [1]
+    await journal.close()
+
+
 async def test_state_changes_with_its_records(tmp_path: Path) -> None:
     """State is durable with the append that carries it, and gone with the one that removes it."""
     journal = await Journal.open(tmp_path, GW)
