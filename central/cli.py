@@ -1,4 +1,4 @@
-"""The command line of the centre. Help and words are in the language of `--lang` or of the environment, else English."""
+"""The command line of the centre."""
 
 import asyncio
 import functools
@@ -14,7 +14,7 @@ import click
 from central.show import Show, local_time
 from model.errors import DoorpostError, SettingsError
 from model.record import Stream
-from model.texts import language, text
+from model.texts import asked_language, language, text
 
 OK, PROBLEM, SETTINGS = 0, 1, 78
 
@@ -22,7 +22,7 @@ OK, PROBLEM, SETTINGS = 0, 1, 78
 def main(args: Sequence[str] | None = None) -> None:
     """Run a command line and leave: 0 done, 1 a problem, 2 wrong usage, 78 wrong settings."""
     given = list(sys.argv[1:] if args is None else args)
-    tree(_language(given)).main(given, prog_name="doorpost central")
+    tree(asked_language(given, os.environ)).main(given, prog_name="doorpost central")
 
 
 def tree(lang: str) -> click.Group:
@@ -63,16 +63,6 @@ def tree(lang: str) -> click.Group:
     root.add_command(persons)
     _leaf(persons, "add", "central.person_add.help", lang, _person_add, click.Argument(["name"]), pin)
     return root
-
-
-def _language(args: Sequence[str]) -> str:
-    """Needed before the options are read: their help is already in that language."""
-    for option, value in zip(args, [*args[1:], ""], strict=True):
-        name, _, joined = option.partition("=")
-        if name == "--lang":
-            return language(joined or value)
-    env = os.environ
-    return language(env.get("DOORPOST_LANG") or env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG") or "en")
 
 
 def _leaf(

@@ -5,6 +5,7 @@ Nothing here raises in front of a person: a key that is missing shows as itself,
 
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -35,6 +36,18 @@ def language(preferred: str | None) -> str:
         if tag.strip().lower().startswith("en"):
             return "en"
     return "en"
+
+
+def asked_language(args: Sequence[str], env: Mapping[str, str]) -> str:
+    """One of `LANGS` for a command line: `--lang`, else `DOORPOST_LANG`, else the locale.
+
+    Asked before the options are read: their help is already in that language.
+    """
+    for option, value in zip(args, [*args, ""][1:], strict=True):
+        name, _, joined = option.partition("=")
+        if name == "--lang":
+            return language(joined or value)
+    return language(env.get("DOORPOST_LANG") or env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG"))
 
 
 def text(key: str, /, lang: str, **params: object) -> str:

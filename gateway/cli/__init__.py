@@ -1,13 +1,14 @@
 """The command `doorpost`. Here only the tree of commands; each module brings its own and imports heavy things late."""
 
+import os
 import sys
 from collections.abc import Sequence
 
 import click
 
 from gateway.cli import config, device, parts, run, store
-from gateway.cli.leaf import asked_language, lang_option
-from model.texts import text
+from gateway.cli.leaf import lang_option
+from model.texts import asked_language, text
 
 
 def tree(lang: str) -> click.Group:
@@ -21,4 +22,4 @@ def tree(lang: str) -> click.Group:
 def main(args: Sequence[str] | None = None) -> None:
     """Run a command line and leave with its exit code (see `leaf.Exit`)."""
     given = list(sys.argv[1:] if args is None else args)
-    tree(asked_language(given)).main(given, prog_name="doorpost")
+    tree(asked_language(given, os.environ)).main(given, prog_name="doorpost")

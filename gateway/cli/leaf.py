@@ -1,8 +1,7 @@
 """What all commands share: help from the catalogue, `--json`, `--lang`, `--data`, and exit codes for errors."""
 
 import functools
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import click
 from gateway.cli.show import Show
 from gateway.client import DaemonAbsent
 from model.errors import DoorpostError, SettingsError
-from model.texts import language, text
+from model.texts import text
 
 
 class Exit(IntEnum):
@@ -22,16 +21,6 @@ class Exit(IntEnum):
     UNREACHABLE = 3
     NO_DAEMON = 4
     SETTINGS = 78
-
-
-def asked_language(args: Sequence[str]) -> str:
-    """`--lang` is needed before the options are read: their help is already in that language."""
-    for option, value in zip(args, [*args[1:], ""], strict=True):
-        name, _, joined = option.partition("=")
-        if name == "--lang":
-            return language(joined or value)
-    env = os.environ
-    return language(env.get("DOORPOST_LANG") or env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG"))
 
 
 def lang_option(lang: str) -> click.Option:

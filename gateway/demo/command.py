@@ -1,6 +1,7 @@
 """The command `doorpost demo`: prepares a place, tells the story, judges it, cleans up."""
 
 import asyncio
+import os
 import shutil
 import signal
 import socket
@@ -14,7 +15,7 @@ from typing import Any, get_args
 
 import click
 
-from gateway.cli.leaf import asked_language, lang_option
+from gateway.cli.leaf import lang_option
 from gateway.cli.show import Show
 from gateway.demo.broker import BrokerFailed, find
 from gateway.demo.broker import Program as BrokerProgram
@@ -27,7 +28,7 @@ from gateway.demo.story import HEADLESS, WATCHED, Pace, Story
 from gateway.demo.teller import Teller
 from gateway.demo.witness import Stuck
 from model.errors import DoorpostError
-from model.texts import text
+from model.texts import asked_language, text
 
 PAGE_PORTS = range(8321, 8341)
 OK, PROBLEM, INTERRUPTED = 0, 1, 130
@@ -37,7 +38,7 @@ NEEDED = {"cv2": "camera", "zxingcpp": "camera", "segno": "demo"}
 
 def main(args: Sequence[str]) -> None:
     """Run `doorpost demo ARGS` and leave with its exit code."""
-    lang = asked_language(args)
+    lang = asked_language(args, os.environ)
 
     def run(**options: Any) -> None:
         click.get_current_context().exit(_demo(lang, **options))

@@ -14,7 +14,7 @@ from gateway.cli import tree
 from model import errors
 from model.observation import Quality
 from model.ports import Health
-from model.texts import LANGS, catalogue, hint, language, text
+from model.texts import LANGS, asked_language, catalogue, hint, language, text
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("model", "gateway", "drivers", "sync", "central")
@@ -148,3 +148,20 @@ def test_language(preferred: str | None, chosen: str) -> None:
     """Locale names and Accept-Language headers lead to a language that there is."""
     assert language(preferred) == chosen
     assert chosen in LANGS
+
+
+@pytest.mark.parametrize(
+    ("args", "env", "chosen"),
+    [
+        ([], {}, LANGS[0]),
+        ([], {"LANG": "C.UTF-8"}, "en"),
+        (["run"], {"DOORPOST_LANG": "", "LC_ALL": "zh_CN.UTF-8", "LANG": "en_US.UTF-8"}, "zh-CN"),
+        (["run"], {"DOORPOST_LANG": "en", "LC_ALL": "zh_CN.UTF-8"}, "en"),
+        (["run", "--lang", "en"], {"LANG": "zh_CN.UTF-8"}, "en"),
+        (["--lang=zh", "run"], {"DOORPOST_LANG": "en"}, "zh-CN"),
+        (["run", "--lang"], {}, LANGS[0]),
+    ],
+)
+def test_asked_language(args: list[str], env: dict[str, str], chosen: str) -> None:
+    """The option, else our variable, else the locale, else the catalogue's first: the same for gateway and centre."""
+    assert asked_language(args, env) == chosen
