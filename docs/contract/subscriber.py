@@ -47,6 +47,7 @@ class Batch(msgspec.Struct):
     store: str
     stream: str
     boot: str
+    low: int
     prev: str
     head: str
     recs: list[Rec]
@@ -67,6 +68,8 @@ def keep(db: sqlite3.Connection, batch: Batch) -> None:
     chain = list(hashes(batch))
     if chain and chain[-1] != batch.head:
         raise ValueError("the chain does not lead from prev to head")
+    if any(b >= batch.low for _, b, _ in batch.lost):
+        raise ValueError("it declares as lost what the gateway still holds")
     lane = (batch.gw, batch.store, batch.stream)
     with db:
         rows = [(*lane, r.s, r.k, r.t, bytes(r.b), h) for r, h in zip(batch.recs, chain, strict=True)]

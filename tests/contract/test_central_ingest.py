@@ -11,7 +11,7 @@ from central.ingest import Ingest, Outcome
 from central.store import Store
 from model.record import Stream
 from support.source import STORE, T0, Source, birth, new_id, will
-from sync.contract.messages import Ack, StreamState, encode
+from sync.contract.messages import Ack, LostReason, StreamState, encode
 from sync.contract.topics import down_ack
 
 ACK = down_ack("gw-1", STORE, Stream.READING)
@@ -120,6 +120,25 @@ def test_loss_alone(centre: Centre) -> None:
         "first": 3, "last": 2, "recs": [], "head": source.hash(2).hex(), "lost": [[1, 2, "retired"]]
     }  # fmt: skip
     assert centre.ack((source.topic, json.dumps(payload).encode())) == {"ingest": 1, "upto": 2}
+
+
+@pytest.mark.parametrize("lost", [(1, 2**40 - 1, "pressure"), (2, 21, "retired")])
+def test_loss_of_what_the_gateway_still_holds(centre: Centre, lost: tuple[int, int, LostReason]) -> None:
+    """One wrong number must not end the lane: such a batch is refused, and what is behind it comes through."""
+    source = Source(count=30)
+    assert centre.ack(source.batch(21, 25, lost=[lost])) == {
+        "ingest": 1, "upto": 0, "missing": [[1, 20]], "refused": [[21, 25, "batch_lost_range"]]
+    }  # fmt: skip
+    assert centre.ack(source.batch(1, 20), source.batch(26, 30))["upto"] == 30
+
+
+def test_loss_alone_beyond_what_is_held(centre: Centre) -> None:
+    """`low` is no excuse: a batch never begins below what is held."""
+    source = Source(count=1)
+    payload = json.loads(source.batch()[1]) | {
+        "last": 0, "low": 2**40, "recs": [], "head": source.hash(0).hex(), "lost": [[1, 2**40 - 1, "retired"]]
+    }  # fmt: skip
+    assert centre.ack((source.topic, json.dumps(payload).encode()))["upto"] == 0
 
 
 @pytest.mark.parametrize(

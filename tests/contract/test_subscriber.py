@@ -76,9 +76,12 @@ async def test_the_example_stores_and_acknowledges(gateway: Gateway, tmp_path: P
     assert rows == [(r["seq"], r["body"].encode(), r["hash"]) for r in GOLDEN]
 
 
-async def test_the_example_does_not_acknowledge_what_was_changed(gateway: Gateway) -> None:
-    """A changed byte gets no answer: the next one is that of the true batch."""
-    await gateway.link.publish(TOPIC, BATCH.replace("[41,655]", "[40,655]").encode())
+@pytest.mark.parametrize(
+    ("true", "changed"), [("[41,655]", "[40,655]"), ('"recs":', '"lost":[[1,9,"retired"]],"recs":')]
+)
+async def test_the_example_does_not_acknowledge_what_was_changed(gateway: Gateway, true: str, changed: str) -> None:
+    """A changed byte, or a loss of what is still held, gets no answer: the next one is that of the true batch."""
+    await gateway.link.publish(TOPIC, BATCH.replace(true, changed).encode())
     await gateway.link.publish(TOPIC, BATCH.encode())
     _, ack = await gateway.next()
     assert ack["upto"] == 3
