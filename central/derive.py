@@ -2,17 +2,11 @@
 
 from collections.abc import Iterable
 
-import msgspec
-
 from central.store import Lane, Store, now
 from model.bodies import BODIES, AlarmBody, ScanBody, TagSeen
 from model.errors import ContractError
 from model.record import Record
 from sync.contract.messages import Urgent, decode
-
-_alarm = msgspec.json.Decoder(AlarmBody).decode
-_scan = msgspec.json.Decoder(ScanBody).decode
-_tag = msgspec.json.Decoder(TagSeen).decode
 
 
 def from_records(store: Store, lane: Lane, records: Iterable[Record]) -> None:
@@ -20,14 +14,16 @@ def from_records(store: Store, lane: Lane, records: Iterable[Record]) -> None:
     for record in records:
         try:
             if BODIES.get(record.kind) is AlarmBody:
-                _apply(store, lane.gw, record.kind, _alarm(record.body), record.at.t, lane=lane, seq=record.seq)
+                _apply(
+                    store, lane.gw, record.kind, decode(record.body, AlarmBody), record.at.t, lane=lane, seq=record.seq
+                )
             elif record.kind == "scan/1":
-                scan = _scan(record.body)
+                scan = decode(record.body, ScanBody)
                 _see(store, lane, record, scan.text or scan.hex or "", scan.device, scan.aim)
             elif record.kind == "tag.seen/1":
-                tag = _tag(record.body)
+                tag = decode(record.body, TagSeen)
                 _see(store, lane, record, tag.epc, tag.device, "epc")
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except ContractError:
             store.problem(lane.gw, "body_unreadable", refused=False)
 
 
@@ -36,8 +32,8 @@ def from_quarantine(store: Store, gw: str, records: Iterable[tuple[str, bytes, i
     for kind, body, t in records:
         try:
             if BODIES.get(kind) is AlarmBody:
-                _apply(store, gw, kind, _alarm(body), t, quarantined=True)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+                _apply(store, gw, kind, decode(body, AlarmBody), t, quarantined=True)
+        except ContractError:
             continue  # the whole batch is counted already
 
 

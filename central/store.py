@@ -12,6 +12,7 @@ import apsw
 from central.ranges import Range, joined, without
 from model.errors import ContractError, DoorpostError
 from model.record import Record, genesis
+from sync.contract.messages import EPOCH_MAX
 
 SEQ_BITS = 40
 QUARANTINE_KEPT = 1000
@@ -110,8 +111,8 @@ class Store:
         self.db.close()
 
     def raise_epoch(self, seen: int) -> None:
-        """To one more than any epoch that was ever acknowledged."""
-        self.epoch = max(self.epoch, seen) + 1
+        """To one more than any epoch that was ever acknowledged; the last one is not left."""
+        self.epoch = min(max(self.epoch, seen) + 1, EPOCH_MAX)
         self.db.execute("UPDATE centre SET epoch = ?", (self.epoch,))
 
     # lanes

@@ -3,11 +3,17 @@
 Times are microseconds, UTC. Optional fields are left out where they say nothing.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from model.observation import Point, Quality
+from model.time import Micros
+
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Signed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""Every number has the bounds of a database's integer: a subscriber's column holds whatever passes."""
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -19,7 +25,7 @@ class ReadingPoll(_Body, frozen=True, kw_only=True):
 
     d: str
     p: str
-    v: list[int | None]
+    v: list[Signed | None]
     q: list[Quality] | None = None
 
 
@@ -29,7 +35,7 @@ class PointMapBody(_Body, frozen=True, kw_only=True):
     hash: str
     device: str
     profile: str
-    version: int
+    version: Count
     points: list[Point]
     record: Literal["poll", "change"]
     heartbeat_s: float
@@ -51,8 +57,8 @@ class TagSeen(_Body, frozen=True, kw_only=True):
     device: str
     epc: str
     pc: str
-    antenna: int | None = None
-    rssi: int | None = None
+    antenna: Count | None = None
+    rssi: Signed | None = None
 
 
 class TagWindowBody(_Body, frozen=True, kw_only=True):
@@ -61,11 +67,11 @@ class TagWindowBody(_Body, frozen=True, kw_only=True):
     device: str
     epc: str
     pc: str
-    n: int
-    first: int
-    last: int
-    rssi: list[int | None]
-    antenna: int | None = None
+    n: Count
+    first: Micros
+    last: Micros
+    rssi: list[Signed | None]
+    antenna: Count | None = None
 
 
 class Cause(_Body, frozen=True, kw_only=True):
@@ -76,8 +82,8 @@ class Cause(_Body, frozen=True, kw_only=True):
     value: float | None
     unit: str
     quality: Quality
-    t: int
-    mono: int
+    t: Micros
+    mono: Micros
 
 
 class AlarmBody(_Body, frozen=True, kw_only=True):
@@ -93,8 +99,8 @@ class AlarmBody(_Body, frozen=True, kw_only=True):
     limit: float | None = None
     by: str | None = None
     command: str | None = None
-    n: int | None = None
-    raised: int | None = None
+    n: Count | None = None
+    raised: Micros | None = None
     unjournalled: bool = False
 
 
@@ -120,25 +126,25 @@ class TimeAnchor(_Body, frozen=True, kw_only=True):
     """Locates every record of this boot: utc(r) = utc + (r.mono - mono)."""
 
     boot: str
-    mono: int
-    utc: int
+    mono: Micros
+    utc: Micros
     source: str
-    err_ms: int | None = None
+    err_ms: Count | None = None
 
 
 class ClockStep(_Body, frozen=True, kw_only=True):
     """The wall clock was moved by `step` microseconds against CLOCK_BOOTTIME."""
 
     boot: str
-    mono: int
-    step: int
+    mono: Micros
+    step: Signed
 
 
 class RuleState(_Body, frozen=True, kw_only=True):
     """The newest one of a rule gives its state back after a crash."""
 
     rule: str
-    v: int
+    v: Count
     state: Any
 
 
@@ -154,10 +160,10 @@ class StoreGap(_Body, frozen=True, kw_only=True):
     """What was never taken: `n` observations of `device`, and why."""
 
     device: str
-    n: int
+    n: Count
     why: Literal["queue_full", "store_failed", "defect"]
-    first: int
-    last: int
+    first: Micros
+    last: Micros
 
 
 class StoreDrop(_Body, frozen=True, kw_only=True):
@@ -165,10 +171,10 @@ class StoreDrop(_Body, frozen=True, kw_only=True):
 
     series: str
     stream: str
-    first: int
-    last: int
-    upto: int
-    bytes: int
+    first: Count
+    last: Count
+    upto: Count
+    bytes: Count
     reason: str
 
 

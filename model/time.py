@@ -5,6 +5,9 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
+Micros = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""A time in microseconds as it goes over a wire: what a database's integer holds."""
+
 TimeSource = Literal["ntp", "gnss", "rtc", "estimated", "unknown"]
 
 

@@ -7,7 +7,7 @@ import zstandard
 from msgspec import Meta, Raw
 
 from model.errors import ContractError
-from model.time import TimeQuality
+from model.time import Micros, TimeQuality
 
 MESSAGE_MAX_BYTES = 256 * 1024
 """A larger message is refused unread, packed or unpacked."""
@@ -15,12 +15,15 @@ MESSAGE_MAX_BYTES = 256 * 1024
 SEQ_MAX = 2**40 - 1
 """34 years of a thousand records per second."""
 
+EPOCH_MAX = 2**53 - 1
+"""What every JSON parser holds exactly."""
+
 Seq = Annotated[int, Meta(ge=1, le=SEQ_MAX)]
 Count = Annotated[int, Meta(ge=0, le=SEQ_MAX)]
-Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="32 bytes in lower-case hex")]
-Uuid = Annotated[str, Meta(pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Epoch = Annotated[int, Meta(ge=1, le=EPOCH_MAX, description="epoch of the centre's database")]
+Hash = Annotated[str, Meta(max_length=64, pattern="^[0-9a-f]{64}$", description="32 bytes in lower-case hex")]
+Uuid = Annotated[str, Meta(max_length=36, pattern="^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
-Micros = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 StreamName = Literal["alarm", "event", "audit", "reading", "diag"]
 LostReason = Literal["pressure", "retired", "damaged"]
 Encoding = Literal["json", "zstd"]
@@ -65,7 +68,7 @@ class Batch(_Message, frozen=True, kw_only=True):
 class Ack(_Message, frozen=True, kw_only=True):
     """What the centre has committed: all up to `upto`, whose hash is `head`; lost and refused ranges count as settled."""
 
-    ingest: Annotated[int, Meta(ge=1, description="epoch of the centre's database")]
+    ingest: Epoch
     upto: Count
     head: Hash | None = None
     missing: list[tuple[Seq, Seq]] = []
@@ -73,12 +76,16 @@ class Ack(_Message, frozen=True, kw_only=True):
 
 
 class StreamState(_Message, frozen=True, kw_only=True):
-    """`head` is the hash at `last`; `upto` is the acknowledged watermark as the gateway knows it."""
+    """`head` is the hash at `last`; `upto` is the acknowledged watermark as the gateway knows it.
+
+    `ingest` is the epoch of the acknowledgement that it believed last, left out before the first one.
+    """
 
     last: Count
     upto: Count
     low: Seq
     head: Hash
+    ingest: Annotated[int, Meta(ge=0, le=EPOCH_MAX)] = 0
 
 
 class StoreState(_Message, frozen=True, kw_only=True):
@@ -121,7 +128,7 @@ class CentralStatus(_Message, frozen=True, kw_only=True):
     v: Literal[1]
     state: Literal["up", "down"]
     session: Uuid
-    epoch: Annotated[int, Meta(ge=1)]
+    epoch: Epoch
     encodings: list[Encoding]
 
 

@@ -130,6 +130,23 @@ def test_body_that_says_nothing_is_kept_and_counted(store: Store, ingest: Ingest
     assert store.db.execute("SELECT rows FROM lane").get == 3
 
 
+def test_number_that_no_column_holds(store: Store, ingest: Ingest) -> None:
+    """An alarm's `raised` beyond 64 bits, in a record, a quarantined batch and an urgent message: counted, never a crash."""
+    huge = encode(body()).replace(b"{", b'{"raised":9223372036854775808,', 1)
+    source = Source(Stream.ALARM)
+    source.write(("alarm.raised/1", b"{}"), ("alarm.acked/1", huge))
+    clone = Source(Stream.ALARM)
+    clone.write(("alarm.acked/1", huge))
+    topic, payload = urgent()
+    ingest.take([source.batch(), clone.batch(), (topic, payload.replace(encode(body()), huge))])
+    assert store.db.execute("SELECT what, count FROM problem ORDER BY what").fetchall() == [
+        ("batch_conflict", 1),
+        ("body_unreadable", 2),
+        ("message_malformed", 1),
+    ]
+    assert store.db.execute("SELECT count(*) FROM alarm").get == 0
+
+
 def test_trace_finds_scans_and_tags(ingest: Ingest, tmp_path: Path) -> None:
     """By the scanned text with its GS, or by a tag's EPC, over all gateways, oldest first."""
     code, epc = "0106901234567892\x1d10A1", "3034257BF468D480000003E8"
