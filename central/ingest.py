@@ -174,13 +174,15 @@ class Ingest:
             "INSERT OR REPLACE INTO gateway VALUES (?, ?, 1, ?, ?)", (gw, birth.session, now(), unpack(payload))
         )
         self._born.add(gw)
-        ahead = False
+        ahead = []
         for state in birth.stores:
             for stream, mark in state.streams.items():
-                ahead |= mark.upto > self._lane(gw, state.store, stream).upto
+                seen = mark.ingest or self._store.epoch
+                if self._ahead(self._lane(gw, state.store, stream), seen, mark.upto):
+                    ahead.append(seen)
         # the same birth is heard again at each connection; once it has raised the epoch it says nothing new
         if ahead and birth.session != known:
-            self._store.raise_epoch(self._store.epoch)
+            self._store.raise_epoch(max(ahead))
 
     def _own_ack(self, gw: str, topic: str, payload: bytes) -> None:
         """One that we published, perhaps in a life that this database does not remember."""
@@ -189,8 +191,12 @@ class Ingest:
         lane = self._store.lane(gw, place.store, place.stream)
         if said.ingest < self._store.epoch:
             self._touched[lane.id] = lane
-        elif said.ingest > self._store.epoch or said.upto > lane.upto:
+        elif self._ahead(lane, said.ingest, said.upto):
             self._store.raise_epoch(said.ingest)
+
+    def _ahead(self, lane: Lane, epoch: int, upto: int) -> bool:
+        """Whether this was acknowledged in a life that this database does not remember."""
+        return epoch > self._store.epoch or (epoch == self._store.epoch and upto > lane.upto)
 
     def _result(self, gw: str, result: CommandResult) -> None:
         self._store.db.execute(

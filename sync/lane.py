@@ -78,6 +78,11 @@ class Lane:
         return self._mark.upto
 
     @property
+    def epoch(self) -> int:
+        """Of the acknowledgement that was believed last; 0 before the first."""
+        return self._mark.epoch
+
+    @property
     def next(self) -> int:
         """The number that the next batch starts with, if it is still held."""
         return self._next

@@ -163,6 +163,7 @@ class Uplink:
                 upto=self.lanes[s].upto,
                 low=self._journal.low(s),
                 head=self._journal.head(s).hash.hex(),
+                ingest=self.lanes[s].epoch,
             )
             for s in STREAMS
         }

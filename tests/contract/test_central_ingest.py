@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from central.ingest import Ingest, Outcome
 from central.store import Store
 from model.record import Stream
 from support.source import STORE, T0, Source, birth, new_id, will
-from sync.contract.messages import Ack, LostReason, StreamState, encode
+from sync.contract.messages import EPOCH_MAX, Ack, LostReason, StreamState, encode
 from sync.contract.topics import down_ack
 
 ACK = down_ack("gw-1", STORE, Stream.READING)
@@ -230,6 +231,12 @@ def test_message_in_anothers_name_is_refused(centre: Centre) -> None:
     ]
 
 
+def test_store_whose_id_is_no_topic(centre: Centre) -> None:
+    """A UUID with a line's end behind it would make an acknowledgement's topic for which a broker hangs up."""
+    topic, raw = Source(count=1).batch()
+    assert centre.take((topic, raw.replace(STORE.encode(), STORE.encode() + b"\\n"))).acks == {}
+
+
 def test_unknown_kind_is_stored_raw_and_alarmed(centre: Centre) -> None:
     """A newer gateway loses nothing at an older centre."""
     source = Source()
@@ -271,6 +278,26 @@ def test_birth_ahead_of_us_raises_the_epoch_once(start: MakeCentre) -> None:
     assert (outcome.epoch, outcome.born) == (2, {"gw-1"})
     assert json.loads(outcome.acks[ACK]) == {"ingest": 2, "upto": 0}
     assert start().take(message).epoch == 2
+
+
+def test_birth_of_a_later_epoch_raises_ours_once(start: MakeCentre) -> None:
+    """A new database, and a broker that forgot: a gateway believes only what is above the epoch that it has seen."""
+    mark = StreamState(last=9, upto=7, low=1, head="00" * 32, ingest=5)
+    message = birth("gw-1", new_id(), {"reading": mark})
+    outcome = start().take(message)
+    assert outcome.epoch == 6
+    assert json.loads(outcome.acks[ACK]) == {"ingest": 6, "upto": 0}
+    assert start().take(message).epoch == 6
+    again = birth("gw-1", new_id(), {"reading": mark})
+    assert start().take(again).epoch == 6, "it has not heard of the new epoch yet, and is told"
+    higher = birth("gw-2", new_id(), {"reading": msgspec.structs.replace(mark, upto=0, ingest=8)})
+    assert start().take(higher).epoch == 9, "whoever has seen more"
+
+
+def test_epoch_has_an_end(centre: Centre) -> None:
+    """A gateway that claims the last epoch there is does not end the centre."""
+    mark = StreamState(last=9, upto=7, low=1, head="00" * 32, ingest=EPOCH_MAX)
+    assert centre.take(birth("gw-1", new_id(), {"reading": mark})).epoch == EPOCH_MAX
 
 
 def test_will_of_another_session_is_void(centre: Centre) -> None:

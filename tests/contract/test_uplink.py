@@ -102,7 +102,8 @@ async def test_birth_and_orderly_end(broker: Broker, tmp_path: Path) -> None:
             assert store.store == gateway.journal.store
             event = store.streams["event"]
             head = gateway.journal.head(Stream.EVENT).hash.hex()
-            assert (event.last, event.upto, event.low, event.head) == (5, 5, 1, head)
+            assert (event.last, event.upto, event.low, event.head, event.ingest) == (5, 5, 1, head, 1)
+            assert store.streams["diag"].ingest == 0
             assert second.boot == BOOT
     async with SmallCentre(broker) as late:
         await late.until(lambda: bool(late.statuses))

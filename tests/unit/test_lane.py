@@ -62,7 +62,7 @@ async def test_watermark_is_remembered(journal: Journal) -> None:
     lane = Lane(journal, Stream.READING, None)
     await acknowledge(lane, journal, 40, refused=[(3, 4, "batch_chain")])
     again = Lane(journal, Stream.READING, None)
-    assert (again.upto, again.next, again.counts()) == (40, 41, Counts(100, 38, 60, 0, 2))
+    assert (again.upto, again.epoch, again.next, again.counts()) == (40, 1, 41, Counts(100, 38, 60, 0, 2))
 
 
 async def test_stale_acknowledgement_changes_nothing(journal: Journal) -> None:
