@@ -37,16 +37,18 @@ PROFILES = Profiles(LiftProfile)
 
 
 class LiftConfig(RuleConfig):
-    """`alarm` is the button's point. `active = 0` for a normally-closed contact. `end` is the key contact on site."""
+    """`alarm` is the button's point. `active = 0` for a normally-closed contact. `end` is the key contact on site: without
+    one an alarm would never end, and the next call would be a mere repeat.
+    """
 
     rule: Literal["lift"]
     alarm: str
     active: Literal[0, 1] = 1
-    end: str | None = None
+    end: str
     end_active: Literal[0, 1] = 1
 
     def points(self) -> list[str]:
-        return [self.alarm, *([self.end] if self.end else [])]
+        return [self.alarm, self.end]
 
 
 class LiftAlarm(msgspec.Struct, frozen=True, omit_defaults=True):

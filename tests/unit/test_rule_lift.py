@@ -1,8 +1,10 @@
 """The lift's alarm: nothing that happens in any order loses it, doubles it, answers it or ends it by mistake."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from pydantic import ValidationError
 
 from gateway.rules.base import Acked, Delivered, Say
 from gateway.rules.lift import LiftConfig, LiftRule
@@ -253,6 +255,12 @@ def test_only_the_key_ends_it_and_only_after_the_answer() -> None:
     assert lift.key(None, Quality.COMM_ERROR) == []
     assert lift.key(1) == ["ended"]
     assert lift.signals == frozenset()
+
+
+def test_a_lift_without_a_contact_that_ends_its_alarm_is_refused() -> None:
+    """Its first alarm would stay open, and the next call in the lift would be a repeat: no siren, no yellow lamp."""
+    with pytest.raises(ValidationError, match="end"):
+        LiftConfig.model_validate({"id": "lift1", "rule": "lift", "profile": "lift-default", "alarm": BUTTON})
 
 
 def test_a_key_left_turned_ends_no_later_alarm() -> None:
