@@ -6,7 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from firmware_sim.wire import WireLog
+from firmware_sim.steering import described
+from firmware_sim.wire import Unusable, WireLog
 
 MODULES = {
     "modbus": "modbus",
@@ -23,16 +24,17 @@ MODULES = {
 
 
 class Simulator(Protocol):
-    """What each module offers. `KINDS` has one line of help per kind."""
+    """What each module offers. `KINDS` has one line of help per kind, `COMMANDED` the class that obeys its commands."""
 
     KINDS: dict[str, str]
+    COMMANDED: dict[str, type]
 
     def arguments(self, parser: argparse.ArgumentParser, kind: str) -> None:
         """Add the options of this kind beside --port, --listen and --log."""
         ...
 
     async def run(self, kind: str, args: argparse.Namespace, log: WireLog) -> None:
-        """Print the ready line, serve until SIGTERM."""
+        """Print the ready line, serve until SIGTERM. Raises Unusable."""
         ...
 
 
@@ -47,7 +49,12 @@ def main() -> None:
     if kind is None:
         _overview().parse_args()
         return
-    parser = argparse.ArgumentParser(prog=f"firmware_sim {kind}", description=simulator(kind).KINDS[kind])
+    parser = argparse.ArgumentParser(
+        prog=f"firmware_sim {kind}",
+        description=simulator(kind).KINDS[kind],
+        epilog=_commands(kind),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("kind", help=argparse.SUPPRESS)
     wire = parser.add_mutually_exclusive_group()
     wire.add_argument("--port", metavar="PATH", help="stand at this path (a link to a pseudo terminal); default: any")
@@ -55,7 +62,17 @@ def main() -> None:
     parser.add_argument("--log", type=Path, metavar="WIRE.jsonl", help="write down all that goes out on the wire")
     simulator(kind).arguments(parser, kind)
     args = parser.parse_args()
-    asyncio.run(simulator(kind).run(kind, args, WireLog(args.log, kind)))
+    try:
+        asyncio.run(simulator(kind).run(kind, args, WireLog(args.log, kind)))
+    except Unusable as err:
+        parser.exit(2, f"{err}\n")
+
+
+def _commands(kind: str) -> str:
+    lines = ['commands, one line of JSON each on standard input, as {"do": COMMAND, ARGUMENT: VALUE, ...}:']
+    for name, (arguments, what) in described(simulator(kind).COMMANDED[kind]).items():
+        lines += [f"  {name} {arguments}".rstrip(), f"      {what}"]
+    return "\n".join(lines)
 
 
 def _overview() -> argparse.ArgumentParser:

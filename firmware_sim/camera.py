@@ -1,9 +1,6 @@
 """A network camera: MJPEG over HTTP (multipart/x-mixed-replace), showing QR codes as boxes on a belt would.
 
-The symbols are drawn from segno's matrix, which shares nothing with any decoder; OpenCV only compresses the JPEG.
-Commands: show {text, id?}, blank; live, freeze (one picture over and over), garbage (pictures that are no JPEG), stall
-(connected, but silent); unplug, replug.
-"""
+The symbols are drawn from segno's matrix, which shares nothing with any decoder; OpenCV only compresses the JPEG."""
 
 import argparse
 import asyncio
@@ -16,7 +13,8 @@ import cv2
 import numpy as np
 import segno
 
-from firmware_sim.wire import WireLog, serve
+from firmware_sim.steering import command, commands, serve
+from firmware_sim.wire import WireLog
 
 KINDS = {"camera": "network camera: MJPEG over HTTP, a QR code every few seconds"}
 
@@ -42,13 +40,11 @@ async def run(kind: str, args: argparse.Namespace, log: WireLog) -> None:  # noq
     host, port = server.sockets[0].getsockname()[:2]
     if args.text:
         camera.show(args.text)
-    commands = {name: getattr(camera, name) for name in ("show", "blank", "unplug", "replug")}
-    commands |= {mode: camera.switch(mode) for mode in ("live", "freeze", "garbage", "stall")}
     work = [camera.film()]
     if args.every and not args.text:
         work.append(belt(camera, args.every, args.hold))
     async with server:
-        await serve({"endpoint": f"http://{host}:{port}/stream.mjpg"}, commands, *work)
+        await serve({"endpoint": f"http://{host}:{port}/stream.mjpg"}, commands(camera), *work)
         await camera.unplug()
 
 
@@ -86,6 +82,7 @@ class Camera:
         self._taken = asyncio.Condition()
         self._clients: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
 
+    @command
     def show(self, text: str, id: str | int | None = None) -> None:  # noqa: A002
         """A QR code comes into view. `id` goes into the log with it."""
         matrix = np.array(segno.make_qr(text).matrix, np.uint8)
@@ -98,16 +95,33 @@ class Camera:
         self._scene[top : top + size, left : left + size] = 30 + 190 * symbol.astype(np.int16)
         self._code = {"text": text, "symbology": "]Q1"} | ({} if id is None else {"id": id})
 
+    @command
     def blank(self) -> None:
+        """Nothing is in view any more."""
         self._scene = self._empty()
         self._code = None
 
-    def switch(self, mode: str) -> Any:
-        def to() -> None:
-            self._mode = mode
+    @command
+    def live(self) -> None:
+        """Good pictures again."""
+        self._mode = "live"
 
-        return to
+    @command
+    def freeze(self) -> None:
+        """Send one picture over and over."""
+        self._mode = "freeze"
 
+    @command
+    def garbage(self) -> None:
+        """Send pictures that are no JPEG."""
+        self._mode = "garbage"
+
+    @command
+    def stall(self) -> None:
+        """Stay connected, but say nothing."""
+        self._mode = "stall"
+
+    @command
     async def unplug(self) -> None:
         """Clients are cut off; new ones are refused."""
         self._plugged = False
@@ -117,7 +131,9 @@ class Camera:
             self._taken.notify_all()
         await asyncio.gather(*filter(None, self._clients.values()))
 
+    @command
     def replug(self) -> None:
+        """Clients are served again."""
         self._plugged = True
 
     async def film(self) -> None:
@@ -174,3 +190,6 @@ class Camera:
     @staticmethod
     def _empty() -> Any:
         return np.full((HEIGHT, WIDTH), BACKGROUND, np.int16)
+
+
+COMMANDED = {"camera": Camera}

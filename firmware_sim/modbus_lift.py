@@ -97,7 +97,7 @@ class Lift(Slave):
     def change(self, **fields: int) -> None:
         """Any fields at once. A new fault, event or alarm counts the event sequence up and stamps it."""
         if unknown := fields.keys() - self._state.keys():
-            raise ValueError(f"a lift has no {', '.join(sorted(unknown))}")
+            raise ValueError(f"a lift has no {', '.join(sorted(unknown))}, but {', '.join(self._state)}")
         changed = {name: int(value) for name, value in fields.items() if self._state[name] != value}
         if any(changed.get(name) for name in ("fault_code", "event_code", "alarm_code")):
             changed["event_seq"] = self._state["event_seq"] + 1 & 0xFFFF

@@ -10,7 +10,8 @@ import random
 import time
 from typing import Literal
 
-from firmware_sim.wire import Commands, Pty, Tcp, WireLog, open_wire, serve
+from firmware_sim.steering import command, commands, serve
+from firmware_sim.wire import Pty, Tcp, WireLog, open_wire
 
 KINDS = {"m100": "UHF RFID module (M100/R200), inventory"}
 
@@ -135,57 +136,57 @@ class Module:
         else:
             self._respond(FAILURE, UNKNOWN_COMMAND)
 
+    @command
     def tag_in(self, epc: str) -> None:
+        """A tag with this EPC (hex) comes into the field."""
         raw = bytes.fromhex(epc)
         if len(raw) % 2 or not raw:
             raise ValueError("an EPC is a number of 16-bit words")
         if raw not in self._field:
             self._field.append(raw)
 
+    @command
     def tag_out(self, epc: str) -> None:
+        """That tag leaves."""
         self._field.remove(bytes.fromhex(epc))
 
+    @command
     def corrupt(self, what: Literal["crc", "checksum", "half"] = "crc") -> None:
-        """Spoil the next tag notification: its Gen2 CRC, its checksum, or its second half."""
+        """Spoil the next tag notification: its Gen2 CRC, its checksum, or (half) cut it in two."""
         self._spoil = what
 
+    @command
     def noise(self, hex: str) -> None:  # noqa: A002  the name of the command's argument
+        """Send these bytes."""
         self._wire.write(bytes.fromhex(hex))
         self._log("fault", what="noise", hex=hex)
 
+    @command
     def reboot(self) -> None:
         """As after a brown-out: it says nothing and has forgotten its inventory."""
         self._rounds = 0
         self._log("fault", what="reboot")
 
+    @command
     def hang(self) -> None:
         """It hears nothing any more, until it is unplugged and replugged."""
         self._hung = True
         self._rounds = 0
         self._log("fault", what="hang")
 
+    @command
     def unplug(self) -> None:
-        """A USB plug is its power too."""
+        """Pull the USB plug, which is its power too: the port vanishes, the inventory is forgotten."""
         self._plugged = False
         self._rounds = 0
         self._wire.unplug()
 
+    @command
     def replug(self) -> None:
+        """Put the plug in again."""
+        self._wire.replug()
         self._plugged = True
         self._hung = False
-        self._wire.replug()
-
-    def commands(self) -> Commands:
-        return {
-            "tag_in": self.tag_in,
-            "tag_out": self.tag_out,
-            "corrupt": self.corrupt,
-            "noise": self.noise,
-            "reboot": self.reboot,
-            "hang": self.hang,
-            "unplug": self.unplug,
-            "replug": self.replug,
-        }
 
     async def work(self, every: float) -> None:
         await asyncio.gather(self._listen(), self._inventory(), self._traffic(every))
@@ -206,6 +207,9 @@ class Module:
             self.tag_out(epc)
 
 
+COMMANDED = {"m100": Module}
+
+
 def arguments(parser: argparse.ArgumentParser, kind: str) -> None:  # noqa: ARG001  the interface of all simulators
     parser.add_argument("--framing", choices=FRAMINGS, default="bb", help="bb: BB..7E; aa: AA..DD")
     parser.add_argument("--rate", type=float, default=20, metavar="N", help="inventory rounds per second")
@@ -217,4 +221,4 @@ def arguments(parser: argparse.ArgumentParser, kind: str) -> None:  # noqa: ARG0
 async def run(kind: str, args: argparse.Namespace, log: WireLog) -> None:
     wire = await open_wire(args.port, args.listen)
     module = Module(wire, log, args.framing, args.rate)
-    await serve({"sim": kind, "endpoint": wire.endpoint}, module.commands(), module.work(args.every))
+    await serve({"sim": kind, "endpoint": wire.endpoint}, commands(module), module.work(args.every))

@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from firmware_sim.wire import Commands, Pty, Tcp, WireLog, open_wire, serve
+from firmware_sim.steering import command, commands, serve
+from firmware_sim.wire import Pty, Tcp, WireLog, open_wire
 
 KINDS = {
     "scanner": "barcode scanner that sends plain lines",
@@ -58,25 +59,29 @@ class Scanner(ABC):
         if self._plugged:
             self._log("scan", id=one.id, text=one.text, symbology=symbology, attempt=attempt)
 
+    @command
     def half(self, text: str, symbology: str | None = None) -> None:
-        """The first half of a symbol, and no more."""
+        """Send the first half of a symbol, and no more."""
         frame = self._frame(symbol(text, symbology))
         self.noise(frame[: len(frame) // 2].hex())
 
+    @command
     def noise(self, hex: str) -> None:  # noqa: A002  the name of the command's argument
+        """Send these bytes."""
         self._wire.write(bytes.fromhex(hex))
         self._log("fault", what="noise", hex=hex)
 
+    @command
     def unplug(self) -> None:
+        """Pull the plug: the port vanishes."""
         self._plugged = False
         self._wire.unplug()
 
+    @command
     def replug(self) -> None:
-        self._plugged = True
+        """Put the plug in again."""
         self._wire.replug()
-
-    def commands(self) -> Commands:
-        return {"half": self.half, "noise": self.noise, "unplug": self.unplug, "replug": self.replug}
+        self._plugged = True
 
 
 class LineScanner(Scanner):
@@ -97,24 +102,25 @@ class LineScanner(Scanner):
         for one in symbols:
             self._sent(one, self._identifier(one))
 
+    @command
     def scan(self, text: str, symbology: str | None = None) -> None:
+        """Scan this code; `symbology` is its AIM identifier, such as ]C1."""
         self._send(symbol(text, symbology))
 
+    @command
     def glue(self, texts: list[str], symbology: str | None = None) -> None:
-        """Several symbols in one write."""
+        """Scan several codes, sent in one write."""
         self._send(*(symbol(text, symbology) for text in texts))
 
+    @command
     async def split(self, text: str, symbology: str | None = None, at: int = 1, pause_ms: int = 5) -> None:
-        """One symbol in two writes, the first of `at` bytes."""
+        """Scan one code, sent in two writes, the first of `at` bytes."""
         one = symbol(text, symbology)
         frame = self._frame(one)
         self._wire.write(frame[:at])
         await asyncio.sleep(pause_ms / 1000)
         self._wire.write(frame[at:])
         self._sent(one, self._identifier(one))
-
-    def commands(self) -> Commands:
-        return {**super().commands(), "scan": self.scan, "glue": self.glue, "split": self.split}
 
     async def work(self, every: float) -> None:
         async for one in triggered(every):
@@ -195,15 +201,15 @@ class SsiScanner(Scanner):
         else:
             self._wire.write(packet(NAK, NAK_DENIED))
 
+    @command
     def scan(self, text: str, symbology: str | None = None) -> None:
+        """Scan this code; `symbology` is its AIM identifier, such as ]C1."""
         self._queue.put_nowait(symbol(text, symbology))
 
+    @command
     def corrupt(self) -> None:
         """The next transmission has a wrong checksum."""
         self._corrupt = True
-
-    def commands(self) -> Commands:
-        return {**super().commands(), "scan": self.scan, "corrupt": self.corrupt}
 
     async def work(self, every: float) -> None:
         await asyncio.gather(self._deliver(), self._listen(), self._collect(every))
@@ -219,6 +225,9 @@ async def triggered(every: float) -> AsyncIterator[Symbol]:
         await asyncio.sleep(every)
         yield unique()
     await asyncio.Event().wait()
+
+
+COMMANDED: dict[str, type[Scanner]] = {"scanner": LineScanner, "scanner-ssi": SsiScanner}
 
 
 def arguments(parser: argparse.ArgumentParser, kind: str) -> None:
@@ -240,4 +249,4 @@ async def run(kind: str, args: argparse.Namespace, log: WireLog) -> None:
     else:
         terminator, prefix = TERMINATORS[args.terminator], args.prefix.encode("latin-1")
         scanner = LineScanner(wire, log, prefix=prefix, aim=args.aim == "on", terminator=terminator)
-    await serve(ready, scanner.commands(), scanner.work(args.every))
+    await serve(ready, commands(scanner), scanner.work(args.every))

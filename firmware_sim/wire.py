@@ -1,31 +1,29 @@
-"""What every simulator shares: its end of the wire, the log of what went over it, and commands on standard input.
-
-A simulator prints one JSON line with its endpoint when it is ready. Each line on its standard input is a command
-`{"do": ..., ...}`; it answers each with one JSON line on standard output: `{"ok": true}` or `{"ok": false, "why": ...}`.
-It ends on SIGTERM; the end of standard input does not end it.
-"""
+"""What every simulator shares: its end of the wire, and the log of what went over it."""
 
 import asyncio
 import json
 import os
-import signal
-import stat
-import sys
 import time
 import tty
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
+
+
+class Unusable(Exception):
+    """A path or an address that the simulator was given cannot be used; the text is one line for the person."""
 
 
 class WireLog:
     """Every value and event that the simulator put on the wire, as JSON lines with both clocks in microseconds.
 
-    A line is written out before `__call__` returns, so that it survives a kill of the simulator.
+    A line is written out before `__call__` returns, so that it survives a kill of the simulator. Raises Unusable.
     """
 
     def __init__(self, path: Path | None, kind: str) -> None:
-        self._file = open(path, "a", buffering=1, encoding="utf-8") if path else None
+        try:
+            self._file = open(path, "a", buffering=1, encoding="utf-8") if path else None
+        except OSError as err:
+            raise Unusable(f"{path}: {err.strerror}") from err
         self._kind = kind
 
     def __call__(self, event: str, **fields: Any) -> None:
@@ -52,30 +50,37 @@ class Wire(Protocol):
 
 
 class Pty:
-    """A pseudo terminal. With `link` it always stands at that path, like a stable name under /dev/serial/by-id."""
+    """A pseudo terminal. With `link` it always stands at that path, like a stable name under /dev/serial/by-id.
+
+    The link of a simulator that was killed is replaced. Raises Unusable where anything else is in its place.
+    """
 
     def __init__(self, link: Path | None = None) -> None:
         self._link = link
         self._rx: asyncio.Queue[bytes] = asyncio.Queue()
         self._master = -1
         self._slave = -1
+        self._name = ""
         self.endpoint = ""
         self.replug()
 
     def replug(self) -> None:
         if self._master >= 0:
             return
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._master)
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
-        name = os.ttyname(self._slave)
-        self.endpoint = str(self._link or name)
-        if self._link:
-            fresh = self._link.with_name(self._link.name + ".new")
-            fresh.unlink(missing_ok=True)
-            fresh.symlink_to(name)
-            fresh.replace(self._link)
+        master, slave = os.openpty()
+        self._name = os.ttyname(slave)
+        self.endpoint = str(self._link or self._name)
+        try:
+            if self._link:
+                _stand(self._link, self._name)
+        except Unusable:
+            os.close(master)
+            os.close(slave)
+            raise
+        tty.setraw(master)
+        tty.setraw(slave)
+        os.set_blocking(master, False)
+        self._master, self._slave = master, slave
         asyncio.get_running_loop().add_reader(self._master, self._readable)
 
     def unplug(self) -> None:
@@ -83,8 +88,8 @@ class Pty:
         if self._master < 0:
             return
         asyncio.get_running_loop().remove_reader(self._master)
-        if self._link:
-            self._link.unlink(missing_ok=True)
+        if self._link and self._link.is_symlink() and str(self._link.readlink()) == self._name:
+            self._link.unlink()
         os.close(self._master)
         os.close(self._slave)
         self._master = self._slave = -1
@@ -106,6 +111,18 @@ class Pty:
                 os.write(self._master, data)
             except BlockingIOError:
                 pass  # nobody reads: a UART would lose the bytes too
+
+
+def _stand(link: Path, name: str) -> None:
+    """Make the link, which never replaces anything but a link. Raises Unusable."""
+    try:
+        if link.is_symlink():
+            link.unlink()
+        link.symlink_to(name)
+    except FileExistsError as err:
+        raise Unusable(f"{link} is there already and is no symbolic link: it stays as it is") from err
+    except OSError as err:
+        raise Unusable(f"{link}: {err.strerror}") from err
 
 
 class Tcp:
@@ -161,60 +178,16 @@ class Tcp:
 
 
 async def open_wire(port: str | None, listen: str | None) -> Pty | Tcp:
-    """`--listen HOST:PORT` gives TCP (port 0 picks one), otherwise a pty, at `--port PATH` where given."""
+    """`--listen HOST:PORT` gives TCP (port 0 picks one), otherwise a pty, at `--port PATH` where given.
+
+    Raises Unusable.
+    """
     if listen:
         host, _, number = listen.rpartition(":")
         tcp = Tcp(host or "127.0.0.1", int(number))
-        await tcp.start()
+        try:
+            await tcp.start()
+        except OSError as err:
+            raise Unusable(f"{listen}: {err.strerror}") from err
         return tcp
     return Pty(Path(port) if port else None)
-
-
-Commands = dict[str, Callable[..., Awaitable[None] | None]]
-"""What `{"do": NAME, **arguments}` on standard input calls."""
-
-
-async def serve(ready: dict[str, Any], commands: Commands, *work: Awaitable[Any]) -> None:
-    """Print `ready`, run `work`, obey standard input; return on SIGTERM or SIGINT. A crash of `work` is raised."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
-    print(json.dumps(ready), flush=True)
-    tasks = [asyncio.ensure_future(w) for w in work]
-    tasks.append(asyncio.ensure_future(_obey(commands)))
-    stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    for task in [stopping, *tasks]:
-        task.cancel()
-    results = await asyncio.gather(stopping, *tasks, return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
-
-
-def _commanded() -> bool:
-    """Whether somebody can give commands: standard input is a pipe, a socket or a terminal."""
-    try:
-        mode = os.fstat(sys.stdin.fileno()).st_mode
-    except (AttributeError, ValueError, OSError):  # it is closed
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(sys.stdin.fileno())
-
-
-async def _obey(commands: Commands) -> None:
-    if not _commanded():
-        await asyncio.Event().wait()
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        try:
-            command = json.loads(line)
-            result = commands[command.pop("do")](**command)
-            if result is not None:
-                await result
-            answer: dict[str, Any] = {"ok": True}
-        except (ValueError, KeyError, TypeError, AttributeError) as err:
-            answer = {"ok": False, "why": f"{type(err).__name__}: {err}", "commands": sorted(commands)}
-        print(json.dumps(answer), flush=True)
-    await asyncio.Event().wait()

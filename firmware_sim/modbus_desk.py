@@ -1,0 +1,103 @@
+"""The commands of the Modbus simulators, by family. `slave` may be left out where there is only one."""
+
+from typing import TypeVar
+
+from firmware_sim.modbus_io_board import IoBoard
+from firmware_sim.modbus_lift import Lift
+from firmware_sim.modbus_slave import FAULTS, Fault, Slave
+from firmware_sim.modbus_thermometers import Thermometer
+from firmware_sim.steering import command
+from firmware_sim.wire import Wire, WireLog
+
+AnySlave = TypeVar("AnySlave", bound=Slave)
+
+
+class Desk:
+    """What can be done to any slave and to the line."""
+
+    def __init__(self, slaves: dict[int, Slave], wire: Wire, log: WireLog, *, tcp: bool) -> None:
+        self._slaves = slaves
+        self._wire = wire
+        self._log = log
+        self._tcp = tcp
+
+    def _find(self, family: type[AnySlave], unit: int | None) -> AnySlave:
+        slave = self._slaves[next(iter(self._slaves)) if unit is None and len(self._slaves) == 1 else unit or 0]
+        if not isinstance(slave, family):
+            raise TypeError(f"slave {slave.unit} is a {slave.family}")
+        return slave
+
+    @command
+    def fault(self, kind: str, slave: int | None = None, count: int | None = None, seconds: float = 0.45) -> None:
+        """Spoil `count` replies, or all: silent, late, short, crc, noise, wrong_function, exception or sentinel."""
+        one = self._find(Slave, slave)
+        if kind not in FAULTS:
+            raise ValueError(f"faults: {', '.join(FAULTS)}")
+        if self._tcp and kind in ("crc", "noise"):
+            raise ValueError(f"Modbus TCP has no {kind}")
+        if kind == "sentinel" and not one.has_sentinel:
+            raise ValueError(f"{one.family} has no sentinel")
+        one.fault = Fault(kind, count, seconds)
+
+    @command
+    def clear(self, slave: int | None = None) -> None:
+        """End the fault of a slave, or of all."""
+        for one in self._slaves.values() if slave is None else [self._slaves[slave]]:
+            one.fault = None
+
+    @command
+    def unplug(self) -> None:
+        """Pull the plug of the line: its port vanishes."""
+        self._log("unplug")
+        self._wire.unplug()
+
+    @command
+    def replug(self) -> None:
+        """Put the plug in again."""
+        self._wire.replug()
+        self._log("replug")
+
+
+class ThermometerDesk(Desk):
+    @command
+    def set(self, temperature: float, slave: int | None = None) -> None:
+        """The readings jitter around this temperature (°C) from now on."""
+        self._find(Thermometer, slave).set(temperature)
+
+    @command
+    def ramp(self, to: float, per_s: float, slave: int | None = None) -> None:
+        """The temperature moves to `to` (°C), by `per_s` degrees a second."""
+        self._find(Thermometer, slave).ramp(to, per_s)
+
+
+class IoBoardDesk(Desk):
+    @command
+    def contact(self, di: int, on: bool, slave: int | None = None) -> None:
+        """Input `di`, 1 to 8, becomes true or false."""
+        self._find(IoBoard, slave).contact(di, on)
+
+    @command
+    def reboot(self, slave: int | None = None) -> None:
+        """The board loses its relays and timers, as when its power fails for a moment."""
+        self._find(IoBoard, slave).reboot()
+
+
+class LiftDesk(Desk):
+    @command
+    def press(self, slave: int | None = None) -> None:
+        """A passenger presses the alarm button."""
+        self._find(Lift, slave).press()
+
+    @command
+    def release(self, slave: int | None = None) -> None:
+        """The alarm button is let go."""
+        self._find(Lift, slave).release()
+
+    @command
+    def lift(self, slave: int | None = None, **fields: int) -> None:
+        """Any fields of the lift at once; a wrong name is answered with all of them."""
+        self._find(Lift, slave).change(**fields)
+
+
+class BusDesk(ThermometerDesk, IoBoardDesk, LiftDesk):
+    """For a bus of any slaves."""
