@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -44,7 +44,8 @@ def explained(found: ErrorDetails, model: type[BaseModel]) -> tuple[DoorpostErro
     """
     kind, value, context = found["type"], shown(found["input"]), found.get("ctx", {})
     if kind == "missing":
-        return SettingsError("setting_missing", key=found["loc"][-1]), None
+        code = "setting_table_missing" if _is_table(model, found["loc"]) else "setting_missing"
+        return SettingsError(code, key=found["loc"][-1]), None
     if kind == "extra_forbidden":
         key = str(found["loc"][-1])
         return SettingsError("setting_unknown", key=key), closest(key, _keys(model, found["loc"][:-1]))
@@ -71,6 +72,11 @@ def explained(found: ErrorDetails, model: type[BaseModel]) -> tuple[DoorpostErro
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The one of `known` that was perhaps meant by `name`."""
     return next(iter(get_close_matches(name, sorted(known), n=1)), None)
+
+
+def _is_table(model: type[BaseModel], path: tuple[str | int, ...]) -> bool:
+    field = model.model_fields.get(str(path[0]))
+    return len(path) == 1 and field is not None and get_origin(field.annotation) is dict
 
 
 def _keys(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
