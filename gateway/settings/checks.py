@@ -10,13 +10,12 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from drivers.common.config import BusConfig, DeviceConfig
 from gateway.rules.base import RuleConfig
 from gateway.rules.registry import RULES
 from gateway.settings.explain import closest
 from gateway.settings.locate import KeyPath
 from gateway.settings.report import Report
-from gateway.settings.schema import Configured, Output, Sync
+from gateway.settings.schema import Configured, Sync, Unknown
 from model.errors import DoorpostError, SettingsError
 from sync.contract.signing import public_key
 
@@ -25,13 +24,13 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True)
 class Loaded:
-    """The parts that are right by themselves, by their place in the file."""
+    """The parts by their place in the file. A key that is wrong by itself is None: it was told, and hides no other."""
 
     sync: Sync | None
-    buses: dict[int, Configured[BusConfig]]
-    devices: dict[int, Configured[DeviceConfig]]
-    rules: dict[int, RuleConfig]
-    outputs: dict[int, Output]
+    buses: dict[int, Configured[Any]]
+    devices: dict[int, Configured[Any]]
+    rules: dict[int, Any]
+    outputs: dict[int, Any]
 
 
 def check(report: Report, loaded: Loaded) -> None:
@@ -42,8 +41,9 @@ def check(report: Report, loaded: Loaded) -> None:
         _unique_ids(report, table, parts)
     _one_owner_per_port(report, buses, devices)
     _buses(report, loaded)
-    _rule_profiles(report, loaded.rules)
-    _rule_points(report, loaded)
+    rules = {i: rule for i, rule in loaded.rules.items() if not isinstance(rule, Unknown)}
+    _rule_profiles(report, rules)
+    _rule_points(report, loaded, rules)
     _outputs(report, loaded)
     if loaded.sync:
         _sync(report, loaded.sync)
@@ -52,16 +52,18 @@ def check(report: Report, loaded: Loaded) -> None:
 def _unique_ids(report: Report, table: str, parts: Mapping[int, Any]) -> None:
     first: dict[str, int] = {}
     for index, part in parts.items():
+        if part.id is None:
+            continue
         if part.id in first:
             line = report.line((table, first[part.id], "id"))
             report.problem((table, index, "id"), SettingsError("id_twice", id=part.id, line=line))
         first.setdefault(part.id, index)
 
 
-def _one_owner_per_port(report: Report, buses: Mapping[int, BusConfig], devices: Mapping[int, DeviceConfig]) -> None:
+def _one_owner_per_port(report: Report, buses: Mapping[int, Any], devices: Mapping[int, Any]) -> None:
     """A port by its stable name and by its number is the same port."""
     owners: dict[str, str] = {}
-    enabled = {i: device for i, device in devices.items() if device.enabled}
+    enabled = {i: device for i, device in devices.items() if getattr(device, "enabled", True) is True}
     for table, parts in (("bus", buses), ("device", enabled)):
         for index, part in parts.items():
             port = getattr(part, "port", None)
@@ -70,27 +72,29 @@ def _one_owner_per_port(report: Report, buses: Mapping[int, BusConfig], devices:
             real = os.path.realpath(port) if port.startswith("/") else port
             if real in owners:
                 report.problem((table, index, "port"), SettingsError("port_shared", port=port, owner=owners[real]))
-            owners.setdefault(real, f"{table} {part.id}")
+            owners.setdefault(real, f"{table} {report.name(table, index)}")
 
 
 def _buses(report: Report, loaded: Loaded) -> None:
     known = report.ids("bus")
-    slaves: dict[tuple[str, int], str] = {}
+    slaves: dict[tuple[str, int], int] = {}
     for index, device in loaded.devices.items():
         bus, slave = getattr(device.config, "bus", None), getattr(device.config, "slave", None)
-        if bus is None:
+        if not isinstance(bus, str):
             continue
         if bus not in known:
             report.problem(("device", index, "bus"), SettingsError("bus_unknown", bus=bus), closest(bus, known))
-        elif slave is not None:
-            owner = slaves.setdefault((bus, slave), device.config.id)
-            if owner != device.config.id:
-                error = SettingsError("slave_twice", slave=slave, bus=bus, owner=owner)
+        elif isinstance(slave, int):
+            owner = slaves.setdefault((bus, slave), index)
+            if owner != index:
+                error = SettingsError("slave_twice", slave=slave, bus=bus, owner=report.name("device", owner))
                 report.problem(("device", index, "slave"), error)
 
 
 def _rule_profiles(report: Report, rules: Mapping[int, RuleConfig]) -> None:
     for index, rule in rules.items():
+        if rule.profile is None:
+            continue
         try:
             RULES[rule.rule].profiles.load(rule.profile)
         except SettingsError as err:
@@ -104,13 +108,16 @@ def _similar_profile(err: DoorpostError) -> str | None:
     return closest(str(err.params.get("profile")), str(err.params.get("known", "")).split(", "))
 
 
-def _rule_points(report: Report, loaded: Loaded) -> None:
+def _rule_points(report: Report, loaded: Loaded, rules: Mapping[int, RuleConfig]) -> None:
     known = report.ids("device")
     points = {device.config.id: _points(report, index, device) for index, device in loaded.devices.items()}
-    for index, rule in loaded.rules.items():
-        for reference in rule.points():
+    for index, rule in rules.items():
+        watched = rule.points()
+        for key, reference in rule:
+            if reference is None or reference not in watched:
+                continue
             device, _, point = reference.partition(".")
-            path = ("rule", index, _key_with(rule, reference, device))
+            path = ("rule", index, key)
             names = points.get(device)
             if device not in known:
                 report.problem(path, SettingsError("device_unknown", device=device), closest(device, known))
@@ -121,8 +128,10 @@ def _rule_points(report: Report, loaded: Loaded) -> None:
                 report.problem(path, error, closest(point, names))
 
 
-def _points(report: Report, index: int, device: Configured[DeviceConfig]) -> list[str] | None:
-    """The names of a device's points, none for a scanner; None where its driver cannot say because of a problem."""
+def _points(report: Report, index: int, device: Configured[Any]) -> list[str] | None:
+    """The names of a device's points, none for a scanner; None where nobody can say because of a problem."""
+    if _unsaid(device):
+        return None
     if not hasattr(device.factory, "point_map"):
         return []
     try:
@@ -132,36 +141,40 @@ def _points(report: Report, index: int, device: Configured[DeviceConfig]) -> lis
         return None
 
 
-def _key_with(rule: RuleConfig, *values: str) -> str:
-    """The key of a rule that holds one of `values`."""
-    return next((key for key, value in rule if value in values), "id")
+def _unsaid(device: Configured[Any]) -> bool:
+    """Without its driver, or a good name of the profile that it needs, nobody knows what a device measures and switches."""
+    return device.factory is Unknown or getattr(device.config, "profile", "") is None
 
 
 def _outputs(report: Report, loaded: Loaded) -> None:
     known = report.ids("device")
     devices = {device.config.id: device for device in loaded.devices.values()}
-    owners: dict[tuple[str, str], str] = {}
+    owners: dict[tuple[str, str], int] = {}
     for index, output in loaded.outputs.items():
+        if output.device is None:
+            continue
         device = devices.get(output.device)
         if output.device not in known:
             error = SettingsError("device_unknown", device=output.device)
             report.problem(("output", index, "device"), error, closest(output.device, known))
-        elif device:
+        elif device and not _unsaid(device):
             _output_exists(report, index, output, device)
-        owner = owners.setdefault((output.device, output.output), output.id)
-        if owner != output.id:
-            error = SettingsError("output_twice", output=output.output, owner=owner)
+        if output.output is None:
+            continue
+        owner = owners.setdefault((output.device, output.output), index)
+        if owner != index:
+            error = SettingsError("output_twice", output=output.output, owner=report.name("output", owner))
             report.problem(("output", index, "output"), error)
 
 
-def _output_exists(report: Report, index: int, output: Output, device: Configured[DeviceConfig]) -> None:
+def _output_exists(report: Report, index: int, output: Any, device: Configured[Any]) -> None:
     try:
         names: list[str] = device.factory.outputs(device.config) if hasattr(device.factory, "outputs") else []
     except DoorpostError:
         return  # a broken profile was told with the device's points
     if not names:
         report.problem(("output", index, "device"), SettingsError("device_has_no_outputs", device=output.device))
-    elif output.output not in names:
+    elif output.output is not None and output.output not in names:
         error = SettingsError("output_unknown", device=output.device, output=output.output)
         report.problem(("output", index, "output"), error, closest(output.output, names))
 
@@ -171,15 +184,16 @@ def _sync(report: Report, sync: Sync) -> None:
         path = getattr(sync, key)
         if path:
             _readable(report, ("sync", key), path, secret=key in ("key", "password_file"))
-    if (sync.cert is None) != (sync.key is None):
-        report.problem(("sync", "cert" if sync.cert else "key"), SettingsError("cert_without_key"))
-    for i, path in enumerate(sync.central_keys):
+    given = {"cert", "key"} & sync.model_fields_set  # also when it is wrong
+    if len(given) == 1:
+        report.problem(("sync", *given), SettingsError("cert_without_key"))
+    for i, path in enumerate(sync.central_keys or ()):
         if _readable(report, ("sync", "central_keys", i), path):
             try:
                 public_key(path)
             except SettingsError as err:
                 report.problem(("sync", "central_keys", i), err)
-    url = urlsplit(sync.broker)
+    url = urlsplit(sync.broker or "")
     if url.scheme == "mqtt" and sync.password_file and url.hostname not in _LOOPBACK:
         report.warning(("sync", "broker"), SettingsError("password_in_clear", broker=sync.broker))
 

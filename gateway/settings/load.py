@@ -8,29 +8,19 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
-from drivers.common.config import Id
-from gateway.rules.base import RuleConfig
 from gateway.rules.registry import RULES
 from gateway.settings.checks import Loaded, check
 from gateway.settings.explain import closest, shown
 from gateway.settings.problem import Problem, SettingsInvalid
 from gateway.settings.report import Report
-from gateway.settings.schema import Configured, Envelope, Gateway, Output, Settings, Sync, Web
+from gateway.settings.schema import Configured, Envelope, Gateway, Output, Settings, Sync, Unknown, Web
 from model.errors import SettingsError
 
 M = TypeVar("M", bound=BaseModel)
 
 _TOML_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
-
-
-class _Named(BaseModel):
-    """What every device, bus and rule has, whatever else it is."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: Id
 
 
 def load(path: Path) -> Settings:
@@ -52,7 +42,7 @@ def load(path: Path) -> Settings:
         outputs=dict(_outputs(report, data)),
     )
     check(report, loaded)
-    if report.problems or gateway is None:
+    if report.problems or gateway is None:  # only without problems the parts are whole
         raise SettingsInvalid(path, sorted(report.problems, key=lambda problem: problem.line or 0))
     return Settings(
         path=path,
@@ -102,37 +92,38 @@ def _tables(data: dict[str, Any], table: str) -> Iterator[tuple[int, dict[str, A
 def _selected(
     report: Report, data: dict[str, Any], table: str, selector: str, known: Collection[str]
 ) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """Each table whose `selector` is one of `known`; the others are told."""
+    """Each table with the one of `known` that its `selector` names, or "" after it was told that it names none."""
     for index, raw in _tables(data, table):
         name = raw.get(selector)
         if isinstance(name, str) and name in known:
             yield index, name, raw
             continue
-        report.checked((table, index), _Named, raw)
         if name is None:
             report.problem((table, index), SettingsError("setting_missing", key=selector))
         else:
             error = SettingsError("setting_not_one_of", value=shown(name), allowed=", ".join(sorted(known)))
             report.problem((table, index, selector), error, closest(str(name), known))
+        yield index, "", raw
 
 
 def _configured(report: Report, data: dict[str, Any], table: str, group: str) -> Iterator[tuple[int, Configured[Any]]]:
     """Only what the file names is imported: a driver that is not used may need libraries that are not there."""
     available = {entry.name: entry for entry in entry_points(group=group)}
     for index, name, raw in _selected(report, data, table, "driver", available):
+        factory: type[Any] | None = None
         try:
-            factory = available[name].load()
+            factory = available[name].load() if name else None
         except (ImportError, AttributeError) as err:
             report.problem((table, index, "driver"), SettingsError("driver_unavailable", driver=name, why=err))
-            continue
-        config = report.checked((table, index), factory.Config, raw)
+        config = report.checked((table, index), factory.Config if factory else Unknown, raw)
         if config is not None:
-            yield index, Configured(factory, config)
+            yield index, Configured(factory or Unknown, config)
 
 
-def _rules(report: Report, data: dict[str, Any]) -> Iterator[tuple[int, RuleConfig]]:
+def _rules(report: Report, data: dict[str, Any]) -> Iterator[tuple[int, Any]]:
     for index, name, raw in _selected(report, data, "rule", "rule", RULES):
-        config = report.checked(("rule", index), RULES[name].config, raw)
+        model: type[BaseModel] = RULES[name].config if name else Unknown
+        config = report.checked(("rule", index), model, raw)
         if config is not None:
             yield index, config
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 
 from gateway.settings.explain import explained
 from gateway.settings.locate import KeyPath, line_of, locate
@@ -42,21 +42,41 @@ class Report:
         found = self._data.get(table, [])
         return {part["id"] for part in found if isinstance(part, dict) and isinstance(part.get("id"), str)}
 
-    def checked(self, path: KeyPath, model: type[M], raw: object) -> M | None:
-        """The table at `path` as a `model`, or None after all that is wrong with it was collected.
+    def name(self, table: str, index: int) -> str:
+        """The id of a part, or `#3` where it has none."""
+        part = self._data[table][index]
+        named = part.get("id") if isinstance(part, dict) else None
+        return named if isinstance(named, str) else f"#{index + 1}"
 
-        Types are taken strictly, as TOML has them: `"1"` is no number.
+    def checked(self, path: KeyPath, model: type[M], raw: object) -> M | None:
+        """The table at `path` as a `model`; what is wrong with it is collected, and each key that is wrong is None.
+
+        None where it is wrong as a whole. Types are taken strictly, as TOML has them: `"1"` is no number.
         """
         try:
-            return model.model_validate_json(
-                json.dumps(raw, default=str), strict=True, context={"folder": self.file.parent}
-            )
+            return self._validated(model, raw)
         except ValidationError as err:
             for found in err.errors():
                 self.problem(path + found["loc"], *explained(found, model))
+            wrong = {str(found["loc"][0]) for found in err.errors() if found["loc"]}
         except DoorpostError as err:  # a driver's validator, for example over a profile that is broken
             self.problem(path, err)
-        return None
+            return None
+        return self._rest(model, raw, wrong) if isinstance(raw, dict) and wrong else None
+
+    def _rest(self, model: type[M], raw: dict[str, Any], wrong: set[str]) -> M | None:
+        """What is right in a table, so that one wrong key hides nothing else that does not fit."""
+        anything: dict[str, Any] = {key: (Any, None) for key in wrong if key in model.model_fields}
+        rest = {key: None if key in anything else raw[key] for key in raw if key in anything or key not in wrong}
+        try:
+            return self._validated(create_model(model.__name__, __base__=model, **anything), rest)
+        except ValidationError:  # a driver's validator over several keys, which needs those that are wrong
+            return None
+
+    def _validated(self, model: type[M], raw: object) -> M:
+        return model.model_validate_json(
+            json.dumps(raw, default=str), strict=True, context={"folder": self.file.parent}
+        )
 
     def _told(self, path: KeyPath, error: DoorpostError, similar: str | None) -> Problem:
         line = self.line(path)
@@ -68,9 +88,7 @@ class Report:
         thing: list[str] = []
         rest = path
         if len(path) > 1 and path[0] in _NAMED_TABLES and isinstance(path[1], int):
-            part = self._data[path[0]][path[1]]
-            named = part.get("id") if isinstance(part, dict) else None
-            thing = [f"{path[0]} {named if isinstance(named, str) else f'#{path[1] + 1}'}"]
+            thing = [f"{path[0]} {self.name(path[0], path[1])}"]
             rest = path[2:]
         setting = ""
         at = path[: len(path) - len(rest)]

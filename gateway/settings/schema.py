@@ -87,6 +87,14 @@ class Output(Part):
     on: Annotated[list[Signal], Field(min_length=1)]
 
 
+class Unknown(BaseModel):
+    """A device, bus or rule of a kind that is not there: it has an id, and nothing is known of what else it may have."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    id: Id
+
+
 class Envelope(Part):
     """The file's outline; each table is read by whoever it belongs to."""
 
