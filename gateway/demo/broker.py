@@ -1,4 +1,4 @@
-"""A real MQTT broker as a subprocess on 127.0.0.1: mosquitto where it is installed, else the embedded amqtt."""
+"""A real MQTT broker as a subprocess on 127.0.0.1: mosquitto where all of it is installed, else the embedded amqtt."""
 
 import getpass
 import json
@@ -58,7 +58,7 @@ class Broker:
         tls: Tls | None = None,
         program: Program | None = None,
     ) -> None:
-        self.program: Program = program or ("mosquitto" if find("mosquitto") else "amqtt")
+        self.program: Program = program or ("mosquitto" if mosquitto_installed() else "amqtt")
         self.port = port
         self.log = directory / "broker.log"
         self._users = users
@@ -168,6 +168,11 @@ class Broker:
 def find(program: str) -> str | None:
     """Where the program is; Debian puts mosquitto where a plain user's path does not look."""
     return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")
+
+
+def mosquitto_installed() -> bool:
+    """Broker and mosquitto_passwd: on some systems they are two packages."""
+    return all(map(find, ("mosquitto", "mosquitto_passwd")))
 
 
 def _found(program: str) -> str:

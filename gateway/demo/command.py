@@ -17,7 +17,7 @@ import click
 
 from gateway.cli.leaf import lang_option
 from gateway.cli.show import Show
-from gateway.demo.broker import BrokerFailed, find
+from gateway.demo.broker import BrokerFailed, mosquitto_installed
 from gateway.demo.broker import Program as BrokerProgram
 from gateway.demo.judge import judge
 from gateway.demo.processes import ProgramFailed
@@ -117,9 +117,9 @@ async def _run(site: Site, teller: Teller, pace: Pace) -> dict[str, Any]:
 def _check(broker: BrokerProgram | None) -> None:
     """Raises DoorpostError where something is not installed."""
     needed = dict(NEEDED)
-    if broker == "mosquitto" and not find("mosquitto"):
+    if broker == "mosquitto" and not mosquitto_installed():
         raise DoorpostError("demo_no_broker")
-    if broker == "amqtt" or not find("mosquitto"):
+    if broker == "amqtt" or not mosquitto_installed():
         needed["amqtt"] = "demo"
     for module, extra in needed.items():
         if find_spec(module) is None:

@@ -13,7 +13,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 
-from gateway.demo.broker import Broker, BrokerFailed, Program, Tls
+from gateway.demo.broker import Broker, BrokerFailed, Program, Tls, find
 from gateway.demo.certs import Authority, Pair
 
 if TYPE_CHECKING:
@@ -104,6 +104,17 @@ def broker(program: Program, tmp_path: Path) -> Iterator[Broker]:
     broker.start()
     yield broker
     broker.stop()
+
+
+def test_embedded_broker_where_half_of_mosquitto_is_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without mosquitto_passwd it could be given no passwords."""
+    broker, passwd = find("mosquitto"), find("mosquitto_passwd")
+    assert broker and passwd
+    (tmp_path / "mosquitto").symlink_to(broker)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert Broker(USERS, tmp_path).program == "amqtt"
+    (tmp_path / "mosquitto_passwd").symlink_to(passwd)
+    assert Broker(USERS, tmp_path).program == "mosquitto"
 
 
 @BOTH
