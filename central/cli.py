@@ -17,6 +17,8 @@ from model.record import Stream
 from model.texts import asked_language, language, text
 
 OK, PROBLEM, SETTINGS = 0, 1, 78
+ID_SHOWN = 8
+"""Characters of an alarm's id that a person is shown: `ack` takes a beginning."""
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -159,10 +161,12 @@ def _counts(show: Show, *, data: Path) -> int:
 
 
 def _audit(show: Show, *, data: Path) -> int:
-    from central import queries
+    from central import checkpoints, queries
     from central.store import reader
 
-    found = queries.audit(reader(data))
+    db = reader(data)
+    signed = checkpoints.audit(db, data / "gateways")
+    found = {**queries.audit(db), "checkpoints": signed}
     if show.as_json:
         show.document(found)
     else:
@@ -174,7 +178,13 @@ def _audit(show: Show, *, data: Path) -> int:
                 for lane in found["lanes"]
             ],
         )
-    return PROBLEM if found["broken"] or found["unaccounted"] else OK
+        tally = ("verified", "bad", "unverified")
+        show.table(
+            ("gateway", *tally),
+            [(gw, *(one[name] for name in tally)) for gw, one in signed.items()],
+        )
+    bad = any(one["bad"] for one in signed.values())
+    return PROBLEM if found["broken"] or found["unaccounted"] or bad else OK
 
 
 def _records(show: Show, *, data: Path, gw: str | None, stream: str | None, kind: str | None) -> int:
@@ -212,7 +222,7 @@ def _alarms(show: Show, *, data: Path) -> int:
                 one["point"],
                 one["acked_by"],
                 one["reemits"],
-                one["alarm"],
+                one["alarm"][:ID_SHOWN],
             )
             for one in found
         ],

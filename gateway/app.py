@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Raw, json
 
+from gateway.checkpoints import Checkpoints
 from gateway.clock import SystemClock
 from gateway.commands import Commands
 from gateway.control import ControlServer
@@ -100,6 +101,7 @@ class Daemon:
             on_alarms=self._views.changed,
         )
         self._views.pipeline = self._pipeline
+        self._checkpoints = Checkpoints(s.gateway.id, self._journal, self._clock, self._data / "gateway.key")
         buses: dict[str, Supervised] = {}
         for bus in s.buses:
             buses[bus.config.id] = self._supervise(bus.config.id, bus, buses)
@@ -119,6 +121,7 @@ class Daemon:
                     group.create_task(self._pipeline.run(), name="pipeline")
                     group.create_task(outputs.run(), name="outputs")
                     group.create_task(self._watch_clock(), name="clock")
+                    group.create_task(self._checkpoints.run(self._pipeline.note), name="checkpoints")
                     control = ControlServer(self._views, self._data)
                     group.create_task(self._beside("control socket", control.run()), name="control")
                     group.create_task(self._beside("page", self._page().run()), name="page")
@@ -226,11 +229,10 @@ class Daemon:
         return boot not in (None, at.boot.encode())
 
     async def _stop_records(self) -> None:
-        at = self._clock.now()
+        await self._journal.flush()
+        stop = draft("gateway.stop/1", GatewayStop(version=VERSION), self._clock.now())
         try:
-            await self._journal.append(
-                [draft("gateway.stop/1", GatewayStop(version=VERSION), at)], state={"run": b"stopped"}
-            )
+            await self._journal.append([*self._checkpoints.drafts(), stop], state={"run": b"stopped"})
         except StoreError as err:
             log.error("the stop could not be written: %s", err)
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from model.observation import Point, Quality
-from model.time import Micros
+from model.time import Micros, TimeQuality
 
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Signed = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -178,6 +178,27 @@ class StoreDrop(_Body, frozen=True, kw_only=True):
     reason: str
 
 
+class StreamHead(_Body, frozen=True, kw_only=True):
+    """The store holds `count` records of the stream, `first` to `last`; `head` is the chain's hash at `last`."""
+
+    stream: str
+    count: Count
+    first: Count
+    last: Count
+    head: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Checkpoint(_Body, frozen=True, kw_only=True):
+    """What was durable at `t`, with the Ed25519 signature (hex) of the gateway's key over the bytes that README.md states."""
+
+    boot: str
+    t: Micros
+    tq: TimeQuality
+    streams: list[StreamHead]
+    key: Annotated[str, Meta(description="first 16 hex digits of the sha256 of the raw public key")]
+    sig: Annotated[str, Meta(pattern="^[0-9a-f]{128}$")]
+
+
 BODIES: dict[str, type[msgspec.Struct]] = {
     "alarm.raised/1": AlarmBody,
     "alarm.repeated/1": AlarmBody,
@@ -197,6 +218,7 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "command.result/1": CommandResultBody,
     "store.gap/1": StoreGap,
     "store.drop/1": StoreDrop,
+    "checkpoint/1": Checkpoint,
     "reading.poll/1": ReadingPoll,
     "tag.window/1": TagWindowBody,
 }

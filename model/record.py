@@ -55,6 +55,7 @@ KINDS: dict[str, Stream] = {
     "command.result/1": Stream.AUDIT,
     "store.gap/1": Stream.AUDIT,
     "store.drop/1": Stream.AUDIT,
+    "checkpoint/1": Stream.AUDIT,
     "reading.poll/1": Stream.READING,
     "tag.window/1": Stream.DIAG,
 }

@@ -41,8 +41,9 @@ def private_key(path: Path) -> Ed25519PrivateKey:
     if not isinstance(loaded, Ed25519PrivateKey):
         raise SettingsError("key_not_ed25519", path=path)
     public = path.with_suffix(".pub")
-    if not public.exists():
-        public.write_bytes(loaded.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    pem = loaded.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    if not public.exists() or public.read_bytes() != pem:  # a full disk may have cut it short
+        public.write_bytes(pem)
     return loaded
 
 

@@ -86,6 +86,7 @@ async def test_batch_to_acknowledgement(broker: Broker, start: StartCentre) -> N
             "rows": 10,
             "broken": 0,
             "unaccounted": 0,
+            "checkpoints": {"gw-1": {"verified": 0, "bad": 0, "unverified": 0, "bad_first": []}},
         },
     )  # fmt: skip
 

@@ -11,9 +11,11 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from model.bodies import Checkpoint
 from model.record import chain_hash, genesis
 from model.time import TimeQuality
 from sync.contract.batch import verify
+from sync.contract.checkpoint import is_signed
 from sync.contract.messages import Batch, SignedCommand, decode
 from sync.contract.signing import fingerprint, opened
 
@@ -90,3 +92,17 @@ def test_the_golden_command_is_signed_over_its_bytes() -> None:
     signed = decode(golden["payload"].encode(), SignedCommand)
     assert signed.key == fingerprint(key)
     assert msgspec.to_builtins(opened(signed, {signed.key: key})) == json.loads(golden["payload"])["cmd"]
+
+
+def test_the_golden_checkpoint_is_signed_over_bytes_that_anyone_can_rebuild() -> None:
+    """From the body's JSON alone, by the second implementation; ours takes the signature, and none for another store."""
+    golden = VECTORS["checkpoint"]
+    b = json.loads(golden["body"])
+    heads = [[s["stream"], s["count"], s["first"], s["last"], bytes.fromhex(s["head"])] for s in b["streams"]]
+    signed = pack(["checkpoint/1", golden["gw"], golden["store"], b["boot"], b["t"], b["tq"], heads])
+    assert signed.hex() == golden["preimage"]
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(golden["public_key"]))
+    key.verify(bytes.fromhex(b["sig"]), signed)
+    said = decode(golden["body"].encode(), Checkpoint)
+    assert is_signed(golden["gw"], golden["store"], said, key)
+    assert not is_signed(golden["gw"], golden["store"].replace("3", "4"), said, key)

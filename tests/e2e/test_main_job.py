@@ -1,6 +1,7 @@
 """The main job on real wires: simulated devices, the daemon, a real broker, the centre; each a process of its own."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -128,9 +129,12 @@ async def test_the_whole_way_speaks_the_contract(site: Site) -> None:
 
     await site.gateway.stop()
     counts = await site.ask_central("counts")
+    (site.central_data / "gateways").mkdir()
+    shutil.copy(site.data / "gateway.pub", site.central_data / "gateways" / "gw-demo-1.pub")
     audit = await site.ask_central("audit")
     assert audit["broken"] == 0
     assert audit["unaccounted"] == 0
+    assert audit["checkpoints"]["gw-demo-1"] == {"verified": 1, "bad": 0, "unverified": 0, "bad_first": []}
     (streams,) = counts["gateways"]["gw-demo-1"]["stores"].values()
     assert all(s["upto"] == s["rows"] and s["missing"] == s["lost"] == s["refused"] == 0 for s in streams.values())
     assert counts["refused_messages"] == 0

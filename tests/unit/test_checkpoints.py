@@ -1,0 +1,98 @@
+"""Checkpoints of a real journal: when they are made, what they say, and what they do without a key."""
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gateway import checkpoints
+from gateway.checkpoints import Checkpoints
+from model.bodies import Checkpoint
+from model.record import STREAMS, Draft, Stream
+from support.context import SystemClock
+from support.disk import files_end_at
+from support.journals import GW, drafts, verified
+from sync.contract.checkpoint import is_signed
+from sync.contract.signing import public_key
+from sync.journal.journal import Journal
+
+SITE = 'schema = 1\n[gateway]\nid = "gw-1"\n[web]\nlisten = "127.0.0.1:0"\n'
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    journal = await Journal.open(tmp_path / "stores", GW)
+    yield journal
+    await journal.close()
+
+
+def read(body: bytes) -> Checkpoint:
+    return msgspec.json.decode(body, type=Checkpoint)
+
+
+async def test_it_says_what_is_durable_and_signs_it(journal: Journal, tmp_path: Path) -> None:
+    """Count, first, last and head of every stream, by a key that only this user may read."""
+    made = Checkpoints(GW, journal, SystemClock(), tmp_path / "gateway.key")
+    await journal.append(drafts(Stream.ALARM, range(3)))
+    (said,) = (read(d.body) for d in made.drafts())
+    assert [one.stream for one in said.streams] == [*STREAMS]
+    assert [(one.count, one.first, one.last) for one in said.streams] == [(3, 1, 3), *[(0, 1, 0)] * 4]
+    assert [one.head for one in said.streams] == [journal.head(stream).hash.hex() for stream in STREAMS]
+    assert is_signed(GW, journal.store, said, public_key(tmp_path / "gateway.pub"))
+    assert (tmp_path / "gateway.key").stat().st_mode & 0o777 == 0o600
+
+
+async def test_many_records_bring_one(journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time so many records have become durable, of whatever stream; not before."""
+    monkeypatch.setattr(checkpoints, "EVERY_RECORDS", 10)
+    noted: asyncio.Queue[Checkpoint] = asyncio.Queue()
+
+    def note(made: Sequence[Draft], _owner: str) -> None:
+        noted.put_nowait(read(made[0].body))
+
+    work = asyncio.create_task(Checkpoints(GW, journal, SystemClock(), tmp_path / "gateway.key").run(note))
+    for stream, n in ((Stream.ALARM, 9), (Stream.EVENT, 1), (Stream.EVENT, 9), (Stream.ALARM, 1)):
+        await journal.append(drafts(stream, range(n)))
+        if n == 1:
+            said = await noted.get()
+            assert sum(one.count for one in said.streams) % 10 == 0
+        assert noted.empty()
+    work.cancel()
+
+
+async def test_a_full_disk_at_the_first_start(journal: Journal, tmp_path: Path) -> None:
+    """No key, no checkpoint, no stop; once there is room the next one is signed, and its public key is whole."""
+    with files_end_at(0):
+        made = Checkpoints(GW, journal, SystemClock(), tmp_path / "gateway.key")
+        assert made.drafts() == []
+    (tmp_path / "gateway.pub").write_bytes(b"-----BEGIN PUB")
+    (said,) = (read(d.body) for d in made.drafts())
+    assert is_signed(GW, journal.store, said, public_key(tmp_path / "gateway.pub"))
+
+
+async def test_an_orderly_stop_signs_all_before_it(tmp_path: Path) -> None:
+    """The daemon's last records are a checkpoint, whose heads are those of the store, and its stop."""
+    (tmp_path / "site.toml").write_text(SITE)
+    daemon = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "gateway.cli", "run", "--config", str(tmp_path / "site.toml"), "--data", str(tmp_path),
+        stderr=PIPE,
+    )  # fmt: skip
+    assert daemon.stderr
+    async with asyncio.timeout(30):
+        while b"page: " not in (line := await daemon.stderr.readline()):
+            assert line
+        daemon.send_signal(signal.SIGTERM)
+        await daemon.communicate()
+    assert daemon.returncode == 0
+    journal = await Journal.open(tmp_path / "stores", GW)
+    *_, before, point, stop = await verified(journal, Stream.AUDIT)
+    await journal.close()
+    assert (point.kind, stop.kind) == ("checkpoint/1", "gateway.stop/1")
+    said = read(point.body)
+    assert [(one.last, one.head) for one in said.streams if one.last] == [(before.seq, before.hash.hex())]
+    assert is_signed(GW, journal.store, said, public_key(tmp_path / "gateway.pub"))
