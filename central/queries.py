@@ -1,5 +1,6 @@
 """Questions to the database, asked through a `reader`; also while the server runs."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from model.record import chain_hash, genesis
 from model.time import TimeQuality
 from sync.contract.messages import Birth
 
+HEX = re.compile("[0-9A-Fa-f]+")
 ALARMS_SHOWN = 1000
 BROKEN_SHOWN = 10
 
@@ -115,7 +117,11 @@ def alarm(db: apsw.Connection, beginning: str) -> tuple[str, str]:
 
 
 def trace(db: apsw.Connection, code: str) -> list[dict[str, Any]]:
-    """Where a code was seen, oldest first by the gateways' clocks."""
+    """Where a code was seen, oldest first by the gateways' clocks. An EPC may be given in lower case too."""
+    return _sightings(db, code) or (_sightings(db, code.upper()) if HEX.fullmatch(code) else [])
+
+
+def _sightings(db: apsw.Connection, code: str) -> list[dict[str, Any]]:
     return _dicts(
         db,
         "SELECT code, gw, device, carrier, t, store, stream, seq FROM sighting JOIN lane ON lane.id = lane "

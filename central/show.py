@@ -36,7 +36,10 @@ class Show:
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(*(self.words(f"central.column.{column}") for column in columns), box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
+        for column in columns:
+            # an id is there to be typed: it stays whole on a narrow terminal
+            table.add_column(self.words(f"central.column.{column}"), no_wrap=column == "id")
         for row in rows:
             table.add_row(*("" if cell is None else str(cell) for cell in row))
         Console(markup=False, emoji=False).print(table)

@@ -9,6 +9,7 @@ import pytest
 from msgspec import Raw
 
 from central import queries
+from central.cli import main
 from central.ingest import Ingest
 from central.ranges import joined, size, without
 from central.store import Store, reader
@@ -147,6 +148,19 @@ def test_number_that_no_column_holds(store: Store, ingest: Ingest) -> None:
     assert store.db.execute("SELECT count(*) FROM alarm").get == 0
 
 
+@pytest.mark.parametrize("columns", ["80", "160"])
+def test_table_of_alarms_has_enough_of_the_id(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str
+) -> None:
+    """However wide the terminal: what stands there is a beginning that `ack` takes."""
+    monkeypatch.setenv("COLUMNS", columns)
+    ingest.take([alarms(("alarm.raised/1", body())).batch()])
+    with pytest.raises(SystemExit, match="0"):
+        main(["alarms", "--data", str(tmp_path), "--lang", "en"])
+    assert ALARM[:8] in capsys.readouterr().out.split()
+    assert queries.alarm(reader(tmp_path), ALARM[:8]) == ("gw-1", ALARM)
+
+
 def test_trace_finds_scans_and_tags(ingest: Ingest, tmp_path: Path) -> None:
     """By the scanned text with its GS, or by a tag's EPC, over all gateways, oldest first."""
     code, epc = "0106901234567892\x1d10A1", "3034257BF468D480000003E8"
@@ -163,6 +177,7 @@ def test_trace_finds_scans_and_tags(ingest: Ingest, tmp_path: Path) -> None:
         ("gw-2", "scan1", "]d2", 1), ("gw-1", "scan1", "]d2", 1)
     ]  # fmt: skip
     assert {(s["device"], s["carrier"]) for s in queries.trace(reader(tmp_path), epc)} == {("portal", "epc")}
+    assert queries.trace(reader(tmp_path), epc.lower()) == queries.trace(reader(tmp_path), epc)
     assert len(queries.trace(reader(tmp_path), "ff00")) == 2
     assert queries.trace(reader(tmp_path), "nothing") == []
 
