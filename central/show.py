@@ -55,5 +55,10 @@ class Show:
 
 
 def local_time(micros: int | None) -> str:
-    """A time (us, UTC) on this machine's clock."""
-    return "" if micros is None else datetime.fromtimestamp(micros / 1e6).astimezone().isoformat(" ", "seconds")
+    """A time (us, UTC) on this machine's clock; one that no calendar holds as the number that it is."""
+    if micros is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(micros / 1e6).astimezone().isoformat(" ", "seconds")
+    except (OverflowError, ValueError, OSError):
+        return str(micros)
