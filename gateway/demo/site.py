@@ -181,6 +181,10 @@ class Site:
         )
         self.sims = [self.bus, self.scanner, self.ssi, self.portal, self.camera]
         self.central: Program | None = None
+        # told, because the embedded broker answers nothing to MQTT 5: finding that out costs seconds at each connection
+        self._protocol = "auto" if self.broker.program == "mosquitto" else "3.1.1"
+        self.central_data.mkdir()
+        (self.central_data / "central.toml").write_text(f'[sync]\nprotocol = "{self._protocol}"\n')
 
     def wire(self, name: str) -> Path:
         """The log of what a simulator put on its wire."""
@@ -222,7 +226,7 @@ class Site:
                 gateway=GATEWAY,
                 language=self._language,
                 broker=self.broker.url,
-                protocol="auto" if self.broker.program == "mosquitto" else "3.1.1",
+                protocol=self._protocol,
                 central_key=self.central_data / "central.pub",
                 listen=self._listen,
                 bus=self.directory / "ports" / "modbus",
