@@ -54,6 +54,7 @@ define install
 	@echo "Installing $< into .venv (once; some 100 MB) ..."
 	@$(pip) install --require-hashes -r $<
 	@$(pip) install --no-build-isolation --no-deps -e .
+	@sync # else the card is still busy with it while the demo wants to show how quick the gateway is
 	@touch $@
 endef
 
