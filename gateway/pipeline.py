@@ -284,7 +284,7 @@ class Pipeline:
             self._timers[rule.id] = self._loop.call_later(wait, self._step, rule, Tick())
 
     async def _make_known(self, step: Step, at: Stamp, done: "asyncio.Future[list[int]]") -> None:
-        """Outputs and page follow what is durable, or after `DURABLE_S` what is true all the same."""
+        """Outputs and page show what is true now, once this step is durable or `DURABLE_S` have passed."""
         await asyncio.wait({done}, timeout=DURABLE_S)
         self._on_signals(self.signals())
         self._on_alarms()

@@ -89,6 +89,51 @@ class Say(NamedTuple):
     body: AlarmBody
 
 
+class Alarm(Protocol):
+    """What every rule's alarm knows of itself; `cause` is what raised it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def what(self) -> str: ...
+    @property
+    def raised(self) -> int: ...
+    @property
+    def cause(self) -> Cause: ...
+
+
+def said(
+    kind: str,
+    rule: str,
+    profile: "Profile",
+    alarm: Alarm,
+    *,
+    cause: Cause | None = None,
+    limit: float | None = None,
+    by: str | None = None,
+    command: str | None = None,
+    n: int | None = None,
+) -> Say:
+    """A transition of an alarm, with the observation that caused it: what raised the alarm, where `cause` is not given."""
+    return Say(
+        kind,
+        AlarmBody(
+            alarm=alarm.id,
+            rule=rule,
+            what=alarm.what,
+            device=alarm.cause.device,
+            point=alarm.cause.point,
+            profile=profile.tag,
+            cause=cause or alarm.cause,
+            limit=limit,
+            raised=alarm.raised,
+            by=by,
+            command=command,
+            n=n,
+        ),
+    )
+
+
 class Step(NamedTuple):
     """What came of a step. `wake` is when the rule wants a Tick, in CLOCK_BOOTTIME microseconds."""
 

@@ -19,8 +19,9 @@ from gateway.rules.base import (
     Step,
     Tick,
     alarm_id,
+    said,
 )
-from model.bodies import AlarmBody, Cause
+from model.bodies import Cause
 from model.observation import Quality
 from model.time import Stamp
 
@@ -62,6 +63,10 @@ class LiftAlarm(msgspec.Struct, frozen=True, omit_defaults=True):
     delivered: bool = False
     repeats: int = 0
     acked_by: str | None = None
+
+    @property
+    def what(self) -> str:
+        return "lift_alarm"
 
 
 class LiftState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -204,19 +209,4 @@ class LiftRule:
         command: str | None = None,
         n: int | None = None,
     ) -> Say:
-        return Say(
-            kind,
-            AlarmBody(
-                alarm=alarm.id,
-                rule=self.id,
-                what="lift_alarm",
-                device=alarm.cause.device,
-                point=alarm.cause.point,
-                profile=self._profile.tag,
-                cause=cause or alarm.cause,
-                raised=alarm.raised,
-                by=by,
-                command=command,
-                n=n,
-            ),
-        )
+        return said(kind, self.id, self._profile, alarm, cause=cause, by=by, command=command, n=n)

@@ -19,8 +19,9 @@ from gateway.rules.base import (
     Step,
     Tick,
     alarm_id,
+    said,
 )
-from model.bodies import AlarmBody, Cause
+from model.bodies import Cause
 from model.observation import Quality
 from model.time import Stamp
 
@@ -197,19 +198,4 @@ class TemperatureRule:
     def _say(
         self, kind: str, alarm: Alarm, cause: Cause | None = None, by: str | None = None, command: str | None = None
     ) -> Say:
-        return Say(
-            kind,
-            AlarmBody(
-                alarm=alarm.id,
-                rule=self.id,
-                what=alarm.what,
-                device=alarm.cause.device,
-                point=alarm.cause.point,
-                profile=self._profile.tag,
-                cause=cause or alarm.cause,
-                limit=alarm.limit,
-                raised=alarm.raised,
-                by=by,
-                command=command,
-            ),
-        )
+        return said(kind, self.id, self._profile, alarm, cause=cause, limit=alarm.limit, by=by, command=command)
