@@ -167,8 +167,12 @@ class StoreGap(_Body, frozen=True, kw_only=True):
 
 
 class StoreDrop(_Body, frozen=True, kw_only=True):
-    """A segment was dropped whole: records `first` to `last` of `stream`, of which those over `upto` were never acknowledged."""
+    """A segment was dropped whole: records `first` to `last` of `stream`, of which those over `upto` were never acknowledged.
 
+    `store` where it is not the one that this record lies in.
+    """
+
+    store: str | None = None
     series: str
     stream: str
     first: Count
@@ -176,6 +180,37 @@ class StoreDrop(_Body, frozen=True, kw_only=True):
     upto: Count
     bytes: Count
     reason: str
+
+
+class StoreDamage(_Body, frozen=True, kw_only=True):
+    """Records `first` to `last` of `stream` cannot be read any more, or do not fit their chain; `store` as in a drop."""
+
+    store: str | None = None
+    stream: str
+    first: Count
+    last: Count
+    why: str
+
+
+class StreamEnd(_Body, frozen=True, kw_only=True):
+    """A sealed store ends at `end`; what it held up to `last` beyond that comes again in the new store, with its `was`."""
+
+    stream: str
+    end: Count
+    last: Count
+
+
+class StoreSealed(_Body, frozen=True, kw_only=True):
+    """The store `store` takes no more records: this one has taken its place.
+
+    `fork`: the centre has another history of it, as after a restored backup or a cloned card. `damaged`: files could not be
+    read, and `aside` names where they were put; what was readable of them is still sent.
+    """
+
+    store: str
+    why: Literal["fork", "damaged"]
+    streams: list[StreamEnd]
+    aside: list[str] = []
 
 
 class StreamHead(_Body, frozen=True, kw_only=True):
@@ -218,6 +253,8 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "command.result/1": CommandResultBody,
     "store.gap/1": StoreGap,
     "store.drop/1": StoreDrop,
+    "store.damage/1": StoreDamage,
+    "store.sealed/1": StoreSealed,
     "checkpoint/1": Checkpoint,
     "reading.poll/1": ReadingPoll,
     "tag.window/1": TagWindowBody,

@@ -55,6 +55,8 @@ KINDS: dict[str, Stream] = {
     "command.result/1": Stream.AUDIT,
     "store.gap/1": Stream.AUDIT,
     "store.drop/1": Stream.AUDIT,
+    "store.damage/1": Stream.AUDIT,
+    "store.sealed/1": Stream.AUDIT,
     "checkpoint/1": Stream.AUDIT,
     "reading.poll/1": Stream.READING,
     "tag.window/1": Stream.DIAG,

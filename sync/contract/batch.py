@@ -45,13 +45,16 @@ def build(
 def verify(batch: Batch) -> list[Record]:
     """The records, with their hashes recomputed from the bytes received.
 
-    Raises ContractError when the numbers are not consecutive, when what is lost does not end below what is held, or when
-    the chain does not lead from `prev` to `head`.
+    Raises ContractError when the numbers are not consecutive, when what is lost may not be lost, or when the
+    chain does not lead from `prev` to `head`.
     """
     if batch.last != batch.first + len(batch.recs) - 1:
         raise ContractError("batch_range", first=batch.first, last=batch.last, records=len(batch.recs))
-    # what is held is not lost: one wrong number must not end a lane
-    if batch.low > batch.first or any(not a <= b < batch.low for a, b, _ in batch.lost):
+    # what is held is not lost, and damage is only below records that are here to prove that the stream goes on: one wrong
+    # number must not end a lane
+    if batch.low > batch.first or any(
+        not a <= b < (batch.first if why == "damaged" and batch.recs else batch.low) for a, b, why in batch.lost
+    ):
         raise ContractError("batch_lost_range", lost=batch.lost)
     hash_ = bytes.fromhex(batch.prev)
     records = []

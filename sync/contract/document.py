@@ -23,6 +23,8 @@ from sync.contract.messages import (
     CentralStatus,
     Command,
     CommandResult,
+    Hashes,
+    HashRequest,
     SignedCommand,
     Urgent,
     Will,
@@ -41,6 +43,8 @@ MESSAGES: tuple[type, ...] = (
     SignedCommand,
     Command,
     CommandResult,
+    HashRequest,
+    Hashes,
     CentralStatus,
 )
 
@@ -65,6 +69,8 @@ CHANNELS = (
     Channel("ack", topics.down_ack(_GW, _STORE, _STREAM), "receive", True, (Ack,), "What the centre has committed"),
     Channel("commands", topics.down_command(_GW), "receive", False, (SignedCommand,), "Signed commands"),
     Channel("results", topics.up_result(_GW), "send", False, (CommandResult,), "What became of a command"),
+    Channel("hashreq", topics.up_hash_request(_GW), "send", False, (HashRequest,), "Where do our histories part?"),
+    Channel("hashes", topics.down_hashes(_GW), "receive", False, (Hashes,), "The hashes that the centre has there"),
     Channel("central", topics.CENTRAL_STATUS, "receive", True, (CentralStatus,), "Whether the centre is up"),
 )
 

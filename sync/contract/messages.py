@@ -18,6 +18,9 @@ SEQ_MAX = 2**40 - 1
 EPOCH_MAX = 2**53 - 1
 """What every JSON parser holds exactly."""
 
+HASHES_MAX = 64
+"""Numbers in one question for hashes."""
+
 Seq = Annotated[int, Meta(ge=1, le=SEQ_MAX)]
 Count = Annotated[int, Meta(ge=0, le=SEQ_MAX)]
 Epoch = Annotated[int, Meta(ge=1, le=EPOCH_MAX, description="epoch of the centre's database")]
@@ -75,10 +78,31 @@ class Ack(_Message, frozen=True, kw_only=True):
     refused: list[tuple[Seq, Seq, str]] = []
 
 
+class HashRequest(_Message, frozen=True, kw_only=True):
+    """A gateway whose history is not the centre's asks where they part: which hashes are stored at these numbers?"""
+
+    v: Literal[1]
+    id: Uuid
+    store: Uuid
+    stream: StreamName
+    at: Annotated[list[Seq], Meta(min_length=1, max_length=HASHES_MAX)]
+
+
+class Hashes(_Message, frozen=True, kw_only=True):
+    """The answer to the request `id`: those of its numbers at which the centre has a record, each with its hash."""
+
+    v: Literal[1]
+    id: Uuid
+    store: Uuid
+    stream: StreamName
+    hashes: Annotated[list[tuple[Seq, Hash]], Meta(max_length=HASHES_MAX)]
+
+
 class StreamState(_Message, frozen=True, kw_only=True):
     """`head` is the hash at `last`; `upto` is the acknowledged watermark as the gateway knows it.
 
     `ingest` is the epoch of the acknowledgement that it believed last, left out before the first one.
+    In a sealed store `last` is the number at which it ends.
     """
 
     last: Count

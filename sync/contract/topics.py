@@ -42,12 +42,20 @@ def down_command(gw: str) -> str:
     return f"v1/gw/{gw}/down/cmd"
 
 
+def up_hash_request(gw: str) -> str:
+    return f"v1/gw/{gw}/up/hashreq"
+
+
+def down_hashes(gw: str) -> str:
+    return f"v1/gw/{gw}/down/hashes"
+
+
 def all_down(gw: str) -> str:
     return f"v1/gw/{gw}/down/#"
 
 
 class Up(NamedTuple):
-    """Where an uplink message came from: `what` is a stream's name, `status`, `urgent` or `cmdres`."""
+    """Where an uplink message came from: `what` is a stream's name, `status`, `urgent`, `cmdres` or `hashreq`."""
 
     gw: str
     what: str
