@@ -1,8 +1,8 @@
 """Records: the table kind -> stream, canonical bytes, chain. The golden vectors stand in `docs/contract/`."""
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from hashlib import sha256
 from typing import Literal
 
 import msgspec
@@ -100,7 +100,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 def genesis(store: str) -> bytes:
     """The `prev` of a stream's first record."""
-    return hashlib.sha256(store.encode()).digest()
+    return sha256(store.encode()).digest()
 
 
 def chain_hash(
@@ -117,14 +117,29 @@ def chain_hash(
     body: bytes,
 ) -> bytes:
     """sha256(prev || msgpack [gw, store, stream, seq, boot, t, tq, mono, kind, body])."""
-    return hashlib.sha256(prev + _encode((gw, store, stream, seq, boot, t, tq, mono, kind, body))).digest()
+    return hasher(gw, store, stream)(prev, seq, boot, t, tq, mono, kind, body)
+
+
+Hasher = Callable[[bytes, int, str, int, TimeQuality, int, str, bytes], bytes]
+"""(prev, seq, boot, t, tq, mono, kind, body) -> hash"""
+
+
+def hasher(gw: str, store: str, stream: str) -> Hasher:
+    """`chain_hash` for one stream: what all its records have in common is packed once."""
+    common = b"\x9a" + _encode((gw, store, stream))[1:]  # 0x9a: an array of ten; three of them here
+
+    def hash_(prev: bytes, seq: int, boot: str, t: int, tq: TimeQuality, mono: int, kind: str, body: bytes) -> bytes:
+        return sha256(prev + common + _encode((seq, boot, t, tq, mono, kind, body))[1:]).digest()
+
+    return hash_
 
 
 def chain(prev: bytes, gw: str, store: str, stream: str, first: int, drafts: Iterable[Draft]) -> list[Record]:
     """Give consecutive places from `first` on to drafts, each chained to the one before."""
+    hash_ = hasher(gw, store, stream)
     records = []
     for seq, d in enumerate(drafts, first):
         at = d.at
-        prev = chain_hash(prev, gw, store, stream, seq, at.boot, at.t, at.tq, at.mono, d.kind, d.body)
+        prev = hash_(prev, seq, at.boot, at.t, at.tq, at.mono, d.kind, d.body)
         records.append(Record(seq, d.kind, d.body, at, prev))
     return records

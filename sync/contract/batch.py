@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import Raw
 
 from model.errors import ContractError
-from model.record import Record, Stream, chain_hash
+from model.record import Record, Stream, hasher
 from model.time import Stamp
 from sync.contract.messages import Batch, LostReason, Rec
 
@@ -56,15 +56,14 @@ def verify(batch: Batch) -> list[Record]:
         not a <= b < (batch.first if why == "damaged" and batch.recs else batch.low) for a, b, why in batch.lost
     ):
         raise ContractError("batch_lost_range", lost=batch.lost)
+    next_hash = hasher(batch.gw, batch.store, batch.stream)
     hash_ = bytes.fromhex(batch.prev)
     records = []
     for seq, rec in enumerate(batch.recs, batch.first):
         if rec.s != seq:
             raise ContractError("batch_range", first=batch.first, last=batch.last, records=len(batch.recs))
         body = bytes(rec.b)
-        hash_ = chain_hash(
-            hash_, batch.gw, batch.store, batch.stream, seq, batch.boot, rec.t, rec.tq, rec.m, rec.k, body
-        )
+        hash_ = next_hash(hash_, seq, batch.boot, rec.t, rec.tq, rec.m, rec.k, body)
         records.append(Record(seq, rec.k, body, Stamp(batch.boot, rec.t, rec.tq, rec.m), hash_))
     if hash_.hex() != batch.head:
         raise ContractError("batch_chain", first=batch.first, last=batch.last)
