@@ -5,14 +5,10 @@ from central.store import Lane, Store
 from model.errors import ContractError
 from model.record import Record
 from sync.contract.batch import BATCH_MAX_RECORDS
-from sync.contract.messages import Ack, Batch
+from sync.contract.messages import HOLES_MAX, REFUSED_MAX, Ack, Batch
 
 WINDOW = 8 * BATCH_MAX_RECORDS
 """What a gateway may have in flight: a range further away is not believed to be refused."""
-HOLES_TOLD = 100
-"""In an acknowledgement, at most: the lowest."""
-REFUSED_TOLD = 1000
-"""In an acknowledgement, at most: the highest."""
 
 
 def take(store: Store, lane: Lane, batch: Batch, records: list[Record]) -> list[Record]:
@@ -62,8 +58,8 @@ def ack(store: Store, lane: Lane) -> Ack:
         ingest=store.epoch,
         upto=lane.upto,
         head=lane.head.hex() if lane.head else None,
-        missing=lane.missing[:HOLES_TOLD],
-        refused=lane.refused[-REFUSED_TOLD:],
+        missing=lane.missing[:HOLES_MAX],
+        refused=lane.refused[-REFUSED_MAX:],
     )
 
 

@@ -21,6 +21,15 @@ EPOCH_MAX = 2**53 - 1
 HASHES_MAX = 64
 """Numbers in one question for hashes."""
 
+HOLES_MAX = 100
+"""Holes that one acknowledgement tells of: the lowest."""
+
+REFUSED_MAX = 1000
+"""Refused ranges that one acknowledgement tells of: the highest. A gateway keeps them in its state."""
+
+COMMAND_MAX_BYTES = 16 * 1024
+"""A command with its arguments."""
+
 Seq = Annotated[int, Meta(ge=1, le=SEQ_MAX)]
 Count = Annotated[int, Meta(ge=0, le=SEQ_MAX)]
 Epoch = Annotated[int, Meta(ge=1, le=EPOCH_MAX, description="epoch of the centre's database")]
@@ -30,6 +39,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=64)]
 StreamName = Literal["alarm", "event", "audit", "reading", "diag"]
 LostReason = Literal["pressure", "retired", "damaged"]
 Encoding = Literal["json", "zstd"]
+Encodings = Annotated[list[Encoding], Meta(max_length=8)]
+Why = Annotated[str, Meta(max_length=200, description="the reason, for a person")]
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,8 +85,8 @@ class Ack(_Message, frozen=True, kw_only=True):
     ingest: Epoch
     upto: Count
     head: Hash | None = None
-    missing: list[tuple[Seq, Seq]] = []
-    refused: list[tuple[Seq, Seq, str]] = []
+    missing: Annotated[list[tuple[Seq, Seq]], Meta(max_length=HOLES_MAX)] = []
+    refused: Annotated[list[tuple[Seq, Seq, Name]], Meta(max_length=REFUSED_MAX)] = []
 
 
 class HashRequest(_Message, frozen=True, kw_only=True):
@@ -134,7 +145,7 @@ class Birth(_Message, frozen=True, kw_only=True):
     boot: Uuid
     sent: Micros
     kinds: list[str]
-    encodings: list[Encoding]
+    encodings: Encodings
     stores: list[StoreState]
     devices: list[DeviceState]
 
@@ -153,7 +164,7 @@ class CentralStatus(_Message, frozen=True, kw_only=True):
     state: Literal["up", "down"]
     session: Uuid
     epoch: Epoch
-    encodings: list[Encoding]
+    encodings: Encodings
 
 
 class Urgent(_Message, frozen=True, kw_only=True):
@@ -192,16 +203,21 @@ class SignedCommand(_Message, frozen=True, kw_only=True):
 
     cmd: Raw
     key: Annotated[
-        str, Meta(pattern="^[0-9a-f]{16}$", description="first 16 hex digits of the sha256 of the raw public key")
+        str,
+        Meta(
+            max_length=16,
+            pattern="^[0-9a-f]{16}$",
+            description="first 16 hex digits of the sha256 of the raw public key",
+        ),
     ]
-    sig: Annotated[str, Meta(pattern="^[0-9a-f]{128}$")]
+    sig: Annotated[str, Meta(max_length=128, pattern="^[0-9a-f]{128}$")]
 
 
 class CommandResult(_Message, frozen=True, kw_only=True):
     v: Literal[1]
     id: Uuid
     result: Literal["accepted", "done", "failed", "expired", "refused"]
-    why: str | None = None
+    why: Why | None = None
     sent: Micros
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from msgspec import Raw
 
 from model.errors import ContractError, SettingsError
-from sync.contract.messages import Command, SignedCommand, decode, encode
+from sync.contract.messages import COMMAND_MAX_BYTES, Command, SignedCommand, decode, encode
 
 
 def fingerprint(key: Ed25519PublicKey) -> str:
@@ -69,6 +69,8 @@ def opened(signed: SignedCommand, pinned: dict[str, Ed25519PublicKey]) -> Comman
     if key is None:
         raise ContractError("command_key_unknown", key=signed.key)
     raw = bytes(signed.cmd)
+    if len(raw) > COMMAND_MAX_BYTES:
+        raise ContractError("message_too_large", bytes=len(raw), limit=COMMAND_MAX_BYTES)
     try:
         key.verify(bytes.fromhex(signed.sig), raw)
     except InvalidSignature as err:
