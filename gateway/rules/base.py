@@ -194,18 +194,19 @@ class Profile(BaseModel):
 
 
 class Profiles(Generic[P]):
-    """Profiles of one type, read from `config/rules/`."""
+    """Profiles of one type, read from a folder of `config/`; `unknown` is the error's code for a name that is not there."""
 
-    def __init__(self, model: type[P]) -> None:
+    def __init__(self, model: type[P], folder: str = "rules", unknown: str = "rule_profile_unknown") -> None:
         self._model = model
+        self._folder = folder
+        self._unknown = unknown
 
     def load(self, name: str) -> P:
-        """Raises SettingsError `rule_profile_unknown`, or pydantic's ValidationError."""
-        path = shipped("rules", f"{name}.toml")
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in shipped("rules").glob("*.toml")))
-            raise SettingsError("rule_profile_unknown", profile=name, known=known)
-        return self._model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        """Raises SettingsError, or pydantic's ValidationError."""
+        known = {path.stem: path for path in sorted(shipped(self._folder).glob("*.toml"))}
+        if name not in known:
+            raise SettingsError(self._unknown, profile=name, known=", ".join(known))
+        return self._model.model_validate(tomllib.loads(known[name].read_text(encoding="utf-8")))
 
 
 def alarm_id(rule: str, what: str, at: Stamp) -> str:

@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from gateway.retention import RETENTIONS
 from gateway.rules.base import RuleConfig
 from gateway.rules.registry import RULES
 from gateway.settings.explain import closest
 from gateway.settings.locate import KeyPath
 from gateway.settings.report import Report
-from gateway.settings.schema import Configured, Sync, Unknown
+from gateway.settings.schema import Configured, Store, Sync, Unknown
 from model.errors import DoorpostError, SettingsError
 from sync.contract.signing import public_key
 
@@ -27,6 +28,7 @@ class Loaded:
     """The parts by their place in the file. A key that is wrong by itself is None: it was told, and hides no other."""
 
     sync: Sync | None
+    store: Store | None
     buses: dict[int, Configured[Any]]
     devices: dict[int, Configured[Any]]
     rules: dict[int, Any]
@@ -45,6 +47,8 @@ def check(report: Report, loaded: Loaded) -> None:
     _rule_profiles(report, rules)
     _rule_points(report, loaded, rules)
     _outputs(report, loaded)
+    if loaded.store:
+        _store(report, loaded.store)
     if loaded.sync:
         _sync(report, loaded.sync)
 
@@ -177,6 +181,15 @@ def _output_exists(report: Report, index: int, output: Any, device: Configured[A
     elif output.output is not None and output.output not in names:
         error = SettingsError("output_unknown", device=output.device, output=output.output)
         report.problem(("output", index, "output"), error, closest(output.output, names))
+
+
+def _store(report: Report, store: Store) -> None:
+    if store.retention is None:
+        return
+    try:
+        RETENTIONS.load(store.retention)
+    except SettingsError as err:
+        report.problem(("store", "retention"), err, _similar_profile(err))
 
 
 def _sync(report: Report, sync: Sync) -> None:

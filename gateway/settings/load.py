@@ -15,7 +15,7 @@ from gateway.settings.checks import Loaded, check
 from gateway.settings.explain import closest, shown
 from gateway.settings.problem import Problem, SettingsInvalid
 from gateway.settings.report import Report
-from gateway.settings.schema import Configured, Envelope, Gateway, Output, Settings, Sync, Unknown, Web
+from gateway.settings.schema import Configured, Envelope, Gateway, Output, Settings, Store, Sync, Unknown, Web
 from model.errors import SettingsError
 
 M = TypeVar("M", bound=BaseModel)
@@ -36,6 +36,7 @@ def load(path: Path) -> Settings:
     web = _part(report, data, "web", Web)
     loaded = Loaded(
         sync=_part(report, data, "sync", Sync),
+        store=_part(report, data, "store", Store),
         buses=dict(_configured(report, data, "bus", "doorpost.buses")),
         devices=dict(_configured(report, data, "device", "doorpost.drivers")),
         rules=dict(_rules(report, data)),
@@ -51,6 +52,7 @@ def load(path: Path) -> Settings:
         gateway=gateway,
         sync=loaded.sync,
         web=web or Web(),
+        store=loaded.store or Store(),
         buses=tuple(loaded.buses.values()),
         devices=tuple(loaded.devices.values()),
         rules=tuple(loaded.rules.values()),

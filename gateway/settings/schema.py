@@ -1,17 +1,21 @@
 """The parts of the settings file that belong to the gateway itself. Devices, buses and rules bring their own."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from drivers.common.config import BusConfig, DeviceConfig, Id
 from gateway.rules.base import RuleConfig
 from gateway.settings.problem import Problem
 from sync.contract.topics import valid_gateway
+
+_UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_STORE_LEAST = 64 * 2**20
 
 Signal = Literal["siren", "lamp_yellow", "lamp_green", "lamp_red"]
 """What rules raise and outputs listen to."""
@@ -39,6 +43,17 @@ def _listen(value: str) -> str:
     if not (host and colon and port.isascii() and port.isdigit() and int(port) < 65536):
         raise PydanticCustomError("setting_listen", "not host:port")
     return value
+
+
+def _size(value: object) -> int:
+    """Bytes, from a number with its unit."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?) ?([MGT]i?B)", value) if isinstance(value, str) else None
+    if not found:
+        raise PydanticCustomError("setting_size", "not a size")
+    size = round(float(found[1]) * _UNITS[found[2]])
+    if size < _STORE_LEAST:
+        raise PydanticCustomError("setting_size_small", "too small", {"least": "64 MiB"})
+    return size
 
 
 def _beside(value: Path, info: ValidationInfo) -> Path:
@@ -73,6 +88,13 @@ class Sync(Part):
     central_keys: list[FilePath] = []
 
 
+class Store(Part):
+    """`limit` is what all records take on the disk at most; `retention` names a profile: `config/retention/NAME.toml`."""
+
+    limit: Annotated[int, BeforeValidator(_size)] = 4 * 2**30
+    retention: str = "default"
+
+
 class Web(Part):
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8321"
 
@@ -102,6 +124,7 @@ class Envelope(Part):
     gateway: dict[str, Any]
     sync: dict[str, Any] | None = None
     web: dict[str, Any] = {}
+    store: dict[str, Any] = {}
     bus: list[dict[str, Any]] = []
     device: list[dict[str, Any]] = []
     rule: list[dict[str, Any]] = []
@@ -129,6 +152,7 @@ class Settings:
     gateway: Gateway
     sync: Sync | None
     web: Web
+    store: Store
     buses: tuple[Configured[BusConfig], ...]
     devices: tuple[Configured[DeviceConfig], ...]
     rules: tuple[RuleConfig, ...]
