@@ -19,6 +19,7 @@ MODULES = {
     "scanner-ssi": "scanner",
     "m100": "rfid",
     "camera": "camera",
+    "mqtt-proxy": "mqtt_proxy",
 }
 """Kind -> module of this package. Only the module asked for is imported: one of them brings a Modbus server along."""
 
