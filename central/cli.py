@@ -214,7 +214,7 @@ def _alarms(show: Show, *, data: Path) -> int:
         ("raised", "state", "alarm", "gateway", "device", "point", "acked_by", "reemits", "id"),
         [
             (
-                local_time(one["raised"]),
+                show.when(one["raised"], one["raised_tq"], one["raised_utc"]),
                 show.words(f"central.state.{one['state']}"),
                 show.words(f"alarm.{one['what']}"),
                 one["gw"],
@@ -242,7 +242,10 @@ def _trace(show: Show, *, data: Path, code: str) -> int:
     else:
         show.table(
             ("at", "gateway", "device", "carrier", "seq"),
-            [(local_time(one["t"]), one["gw"], one["device"], one["carrier"], one["seq"]) for one in found],
+            [
+                (show.when(one["t"], one["tq"], one["utc"]), one["gw"], one["device"], one["carrier"], one["seq"])
+                for one in found
+            ],
         )
     return OK if found else PROBLEM
 

@@ -9,6 +9,7 @@ import msgspec
 
 from central.ranges import Range, size
 from central.store import SEQ_BITS
+from central.timeline import At, Timelines
 from model.errors import DoorpostError
 from model.record import chain_hash, genesis
 from model.time import TimeQuality
@@ -84,7 +85,10 @@ def audit(db: apsw.Connection) -> dict[str, Any]:
 
 
 def alarms(db: apsw.Connection) -> list[dict[str, Any]]:
-    """Those that are not over first, then the newest; each with the last command about it."""
+    """Those that are not over first, then the newest; each with the last command about it.
+
+    `raised` is what the gateway's clock said, `raised_utc` where that lies, None where nobody knows or its record is not here.
+    """
     found = _dicts(
         db,
         "SELECT alarm.id AS alarm, alarm.gw, what, device, point, CASE WHEN ended IS NOT NULL THEN 'ended' "
@@ -94,7 +98,10 @@ def alarms(db: apsw.Connection) -> list[dict[str, Any]]:
         "ORDER BY coalesce(ended, cleared) IS NOT NULL, coalesce(raised, received) DESC LIMIT ?",
         ALARMS_SHOWN,
     )
+    located = Timelines(db).raised() if found else {}
     for alarm in found:
+        raised = located.get((alarm["gw"], alarm["alarm"]), {})
+        alarm |= {f"raised_{part}": raised.get(part) for part in ("tq", "utc", "utc_tq")}
         alarm["urgent_only"], alarm["quarantined"] = bool(alarm["urgent_only"]), bool(alarm["quarantined"])
         commands = _dicts(
             db,
@@ -117,23 +124,31 @@ def alarm(db: apsw.Connection, beginning: str) -> tuple[str, str]:
 
 
 def trace(db: apsw.Connection, code: str) -> list[dict[str, Any]]:
-    """Where a code was seen, oldest first by the gateways' clocks. An EPC may be given in lower case too."""
+    """Where a code was seen, oldest first, as far as the times are known. An EPC may be given in lower case too."""
     return _sightings(db, code) or (_sightings(db, code.upper()) if HEX.fullmatch(code) else [])
 
 
 def _sightings(db: apsw.Connection, code: str) -> list[dict[str, Any]]:
-    return _dicts(
+    timelines = Timelines(db)
+    found = []
+    for gw, device, carrier, t, source, err_ms, boot, mono, store, stream, seq in _rows(
         db,
-        "SELECT code, gw, device, carrier, t, store, stream, seq FROM sighting JOIN lane ON lane.id = lane "
-        "WHERE code = ? ORDER BY t, lane, seq",
+        "SELECT gw, device, carrier, sighting.t, tq, err_ms, boot, mono, store, stream, records.seq FROM sighting "
+        "JOIN records ON place = (lane << ? | sighting.seq) WHERE code = ? ORDER BY sighting.t, place",
+        SEQ_BITS,
         code,
-    )
+    ):
+        seen = {"code": code, "gw": gw, "device": device, "carrier": carrier}
+        times = timelines.told(gw, At(boot, mono, t, source, err_ms))
+        found.append({**seen, **times, "store": store, "stream": stream, "seq": seq})
+    return sorted(found, key=lambda one: one["t"] if one["utc"] is None else one["utc"])
 
 
 def records(db: apsw.Connection, gw: str | None, stream: str | None, kind: str | None) -> Iterator[dict[str, Any]]:
     """The records, of one gateway, stream or kind where given, each stream of a store in the order of its numbers."""
-    for one_gw, store, one_stream, seq, one_kind, t, boot, mono, body in db.execute(
-        "SELECT gw, store, stream, seq, kind, t, boot, mono, body FROM records "
+    timelines = Timelines(db)
+    for one_gw, store, one_stream, seq, one_kind, t, source, err_ms, boot, mono, body in db.execute(
+        "SELECT gw, store, stream, seq, kind, t, tq, err_ms, boot, mono, body FROM records "
         "WHERE gw = coalesce(?, gw) AND stream = coalesce(?, stream) AND kind = coalesce(?, kind) ORDER BY place",
         (gw, stream, kind),
     ):
@@ -143,7 +158,7 @@ def records(db: apsw.Connection, gw: str | None, stream: str | None, kind: str |
             "stream": one_stream,
             "seq": seq,
             "kind": one_kind,
-            "t": t,
+            **timelines.told(one_gw, At(boot, mono, t, source, err_ms)),
             "boot": boot,
             "mono": mono,
             "body": msgspec.json.decode(body),

@@ -26,10 +26,17 @@ class Show:
     def line(self, key: str, **params: object) -> None:
         print(self.words(key, **params), flush=True)
 
+    def when(self, t: int | None, tq: Sequence[Any] | None, utc: int | None) -> str:
+        """Where it lies on the calendar; else what the gateway's clock said, marked where nobody had set that."""
+        if utc is not None:
+            return local_time(utc)
+        return self.words("central.clock_unset", time=local_time(t)) if tq and tq[0] == "unknown" else local_time(t)
+
     def record(self, one: dict[str, Any]) -> None:
         """As `doorpost store tail` shows it, with its gateway."""
         body = json.dumps(one["body"], ensure_ascii=False)
-        print(f"{local_time(one['t'])}  {one['gw']}  {one['stream']}/{one['seq']}  {one['kind']}  {body}", flush=True)
+        when = self.when(one["t"], one["tq"], one["utc"])
+        print(f"{when}  {one['gw']}  {one['stream']}/{one['seq']}  {one['kind']}  {body}", flush=True)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """`columns` are keys below `central.column`."""

@@ -213,7 +213,7 @@ async def test_records_are_listed_as_they_came(ingest: Ingest, tmp_path: Path) -
     assert [one["seq"] for one in lines] == [1, 2, 3, 4, 5]
     assert lines[0] == {
         "gw": "gw-1", "store": STORE, "stream": "reading", "seq": 1, "kind": "reading.poll/1",
-        "t": T0 + 1000, "boot": BOOT, "mono": at().mono, "body": {"n": 1},
+        "t": T0 + 1000, "tq": ["ntp", 12], "utc": None, "utc_tq": None, "boot": BOOT, "mono": at().mono, "body": {"n": 1},
     }  # fmt: skip
     assert [one["body"]["alarm"] for one in await central_lines(tmp_path, "records", "--kind", "alarm.raised/1")] == [
         ALARM
