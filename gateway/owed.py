@@ -18,10 +18,17 @@ from sync.journal.journal import Journal
 OWED_MAX = 5_000
 RETRY_S = 1.0
 RETRY_MAX_S = 10.0
+GAP_S = 60.0
+"""While the same goes on being missed it is told at this pace: a full store is not to be filled by saying so."""
 
 log = logging.getLogger("doorpost.owed")
 
-Why = Literal["queue_full", "store_failed", "defect"]
+Why = Literal["queue_full", "store_full", "store_failed", "defect"]
+
+
+def why_not(error: BaseException) -> Why:
+    """Why the journal did not take an observation."""
+    return "store_full" if isinstance(error, StoreError) and error.code == "store_full" else "store_failed"
 
 
 class _Debt(NamedTuple):
@@ -39,10 +46,12 @@ class Owed:
         self._journal = journal
         self._clock = clock
         self._debts: deque[_Debt] = deque()
+        self._offered: set[asyncio.Future[list[int]]] = set()
         self._paying: asyncio.Future[None] | None = None
         self._stored: dict[str, int] = {}  # key of state -> number of the newest debt whose value is on the disk
         self._number = 0
         self._gaps: dict[tuple[str, Why], tuple[int, int, int]] = {}
+        self._told: dict[tuple[str, Why], int] = {}  # when the newest gap of this kind was told, CLOCK_BOOTTIME
 
     def submit(
         self, drafts: Sequence[Draft], owner: str, *, state: Mapping[str, bytes | None] | None = None
@@ -57,7 +66,9 @@ class Owed:
         if self._debts:
             self._owe(debt)
         else:
-            self._journal.submit(drafts, state=debt.state).add_done_callback(lambda f: self._tried(debt, f))
+            offered = self._journal.submit(drafts, state=debt.state)
+            self._offered.add(offered)
+            offered.add_done_callback(lambda f: self._tried(debt, f))
         return done
 
     def missed(self, device: str, why: Why, t: int) -> None:
@@ -66,6 +77,7 @@ class Owed:
         self._gaps[device, why] = (n + 1, first, t)
 
     def _tried(self, debt: _Debt, result: "asyncio.Future[list[int]]") -> None:
+        self._offered.discard(result)
         error = result.exception()
         if isinstance(error, StoreError):
             self._owe(debt)
@@ -117,11 +129,15 @@ class Owed:
             if self._paying:
                 await self._paying
             await self._pay()
+            await self._tell_gaps(0.0)
         except StoreError as err:
             log.error("%d submissions to the journal are lost: %s", len(self._debts), err)
 
     async def _pay(self) -> None:
         """Oldest first. Raises StoreError when the journal still refuses."""
+        while self._offered:  # one of them may be durable by now, with state that an older debt must not undo
+            await asyncio.wait(self._offered)
+            await asyncio.sleep(0)
         while self._debts:
             debt = self._debts[0]
             state = {k: v for k, v in debt.state.items() if self._stored.get(k, 0) < debt.number}
@@ -138,15 +154,22 @@ class Owed:
                 self._paid(debt, numbers)
             if not self._debts:
                 log.warning("the journal takes records again")
-        gaps = dict(self._gaps)
-        if gaps:
-            at = self._clock.now()
-            bodies = [StoreGap(device=d, n=n, why=w, first=a, last=b) for (d, w), (n, a, b) in gaps.items()]
-            await self._journal.append([draft("store.gap/1", body, at) for body in bodies])
-            for key, (n, _, _) in gaps.items():
-                now_n, first, last = self._gaps.pop(key)
-                if now_n > n:
-                    self._gaps[key] = (now_n - n, first, last)
+        await self._tell_gaps(GAP_S)
+
+    async def _tell_gaps(self, pause_s: float) -> None:
+        """Those of which nothing was told for so long. Raises StoreError."""
+        at = self._clock.now()
+        due = [key for key in self._gaps if at.mono - self._told.get(key, -GAP_S * 1e6) >= pause_s * 1e6]
+        gaps = {key: self._gaps[key] for key in due}
+        if not gaps:
+            return
+        bodies = [StoreGap(device=d, n=n, why=w, first=a, last=b) for (d, w), (n, a, b) in gaps.items()]
+        await self._journal.append([draft("store.gap/1", body, at) for body in bodies])
+        for key, (n, _, _) in gaps.items():
+            self._told[key] = at.mono
+            now_n, first, last = self._gaps.pop(key)
+            if now_n > n:
+                self._gaps[key] = (now_n - n, first, last)
 
 
 def _follow(older: "asyncio.Future[list[int]]", newer: "asyncio.Future[list[int]]") -> None:

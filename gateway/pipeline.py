@@ -6,15 +6,16 @@ Safety goes before bookkeeping: an alarm that is not durable within `DURABLE_S` 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from gateway.owed import Owed
+from gateway.owed import Owed, why_not
 from gateway.records import Arrivals, Changes, point_map_draft, poll_draft, scan_draft, window_draft
 from gateway.rules.base import Acked, Delivered, Input, OpenAlarm, PointInput, Restarted, Rule, Say, Step, Tick
 from model.bodies import AlarmBody, RuleState
-from model.errors import LinkError
+from model.errors import LinkError, StoreError
 from model.observation import Observation, PointMap, Poll, Quality, Scan, TagWindow
 from model.record import Draft, Stream, draft
 from model.time import Clock, Stamp
@@ -92,6 +93,11 @@ class Pipeline:
         poll = Poll(points.device, points, [None] * n, self._clock.now(), [Quality.COMM_ERROR] * n)
         self._ask_rules(poll)
 
+    def measured(self, event: PointInput) -> None:
+        """A value of the gateway itself, for the rules that watch it. No reading is made of it."""
+        for rule in self._watchers.get(event.device, {}).get(event.point, ()):
+            self._step(rule, event)
+
     def start(self, *, rebooted: bool) -> None:
         """Give the rules their states back, and let them do what has become due meanwhile."""
         for rule in self._rules:
@@ -130,6 +136,12 @@ class Pipeline:
                 for rule in self._rules:
                     self._step(rule, Delivered(alarm))
         self._on_alarms()
+
+    def renumbered(self) -> None:
+        """Another store has taken the journal's place: what was told under the old numbers is no longer waited for."""
+        self._at_centre = 0
+        self._told = dict.fromkeys(self._told, 0)
+        self.delivered(Stream.ALARM, 0)
 
     def alarms(self) -> list[tuple[OpenAlarm, bool]]:
         """What is open, and whether the centre has all that was said of it."""
@@ -176,8 +188,7 @@ class Pipeline:
             return
         if poll.map.hash not in self._maps:
             self._record_map(poll)
-        done = self._journal.submit([poll_draft(poll)], urgent=urgent)
-        done.add_done_callback(lambda f: self._reading_done(poll, f))
+        self._journal.post(poll_draft(poll), partial(self._reading_refused, poll.device, poll.at.t), urgent=urgent)
 
     def _ask_rules(self, poll: Poll) -> None:
         for name, rules in self._watchers.get(poll.device, {}).items():
@@ -194,19 +205,18 @@ class Pipeline:
         if self._journal.state(key) is None:
             _ = self._owed.submit([point_map_draft(poll)], poll.device, state={key: b""})
 
-    def _reading_done(self, poll: Poll, done: "asyncio.Future[list[int]]") -> None:
-        if done.exception() is not None:
-            self._owed.missed(poll.device, "store_failed", poll.at.t)
-            self._changes.forget(poll.device)
+    def _reading_refused(self, device: str, t: int, error: StoreError) -> None:
+        self._owed.missed(device, why_not(error), t)
+        self._changes.forget(device)
 
     def _take_window(self, window: TagWindow) -> None:
         if (seen := self._arrivals.judge(window)) is not None:
             _ = self._owed.submit([seen], window.device)
         age_s = (self._clock.mono() - window.first.mono) / 1e6
-        done = self._journal.submit([window_draft(window)], age_s=age_s)
-        done.add_done_callback(
-            lambda f: self._owed.missed(window.device, "store_failed", window.at.t) if f.exception() else None
-        )
+        self._journal.post(window_draft(window), partial(self._window_refused, window.device, window.at.t), age_s=age_s)
+
+    def _window_refused(self, device: str, t: int, error: StoreError) -> None:
+        self._owed.missed(device, why_not(error), t)
 
     async def _commit_scan(self, scan: Scan) -> int:
         """Durable before the device is answered. A crash between the two makes the device repeat what is already stored:

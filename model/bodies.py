@@ -161,7 +161,7 @@ class StoreGap(_Body, frozen=True, kw_only=True):
 
     device: str
     n: Count
-    why: Literal["queue_full", "store_failed", "defect"]
+    why: Literal["queue_full", "store_full", "store_failed", "defect"]
     first: Micros
     last: Micros
 

@@ -12,7 +12,7 @@ import pytest
 from gateway import owed
 from gateway.owed import Owed
 from model.bodies import AlarmBody, RuleState, ScanBody
-from model.errors import StoreError
+from model.errors import StoreError, StoreFull
 from model.record import Draft, Stream, draft
 from model.time import Stamp, TimeQuality
 from support.context import SystemClock, until
@@ -43,6 +43,7 @@ async def owing(directory: Path) -> AsyncIterator[tuple[Owed, Journal]]:
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owed, "RETRY_S", 0.02)
+    monkeypatch.setattr(owed, "GAP_S", 0.0)
 
 
 def until_closed(journal: Journal) -> None:
@@ -84,8 +85,9 @@ async def test_each_debt_brings_its_own_state_until_a_newer_one_is_stored(tmp_pa
         assert seen[-3:] == [(1, b"after 0"), (2, b"after 1"), (3, b"after 2")]
 
 
-async def test_an_old_debt_does_not_undo_a_newer_state(tmp_path: Path) -> None:
+async def test_an_old_debt_does_not_undo_a_newer_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk refused the first and took the second before anybody heard of it: the first is written late, without its state."""
+    monkeypatch.setattr(owed, "RETRY_S", 0.0)  # offered again before the second one is known to be durable
     async with owing(tmp_path) as (debts, journal):
         with files_end_at(0):
             first = debts.submit(drafts(Stream.EVENT, [1]), "a", state={"rule/a": b"old"})
@@ -183,6 +185,34 @@ async def test_gaps_are_counted_per_device_and_reason(tmp_path: Path) -> None:
         ("room2", "queue_full", 1, 16, 16),
     ]
     assert told[3:] == [("room1", "queue_full", 1, 40, 40)]
+
+
+async def test_what_goes_on_being_missed_is_told_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full store is not filled further by saying so; another reason or device is told at once, and a stop tells the rest."""
+    monkeypatch.setattr(owed, "GAP_S", 3600.0)
+    async with owing(tmp_path) as (debts, journal):
+        debts.missed("room1", "store_full", 10)
+        await until(lambda: not debts._gaps)
+        debts.missed("room1", "store_full", 20)
+        debts.missed("room2", "store_full", 30)
+        await until(lambda: len(debts._gaps) == 1)
+        debts.missed("room1", "store_full", 40)
+        debts.missed("room1", "store_failed", 50)
+        await until(lambda: len(debts._gaps) == 1)
+        assert debts._gaps == {("room1", "store_full"): (2, 20, 40)}
+        await debts.settle()
+        bodies = [msgspec.json.decode(r.body) for r in await verified(journal, Stream.AUDIT)]
+    told = [(b["device"], b["why"], b["n"]) for b in bodies]
+    assert told[0] == ("room1", "store_full", 1)
+    assert told[1:] == [("room2", "store_full", 1), ("room1", "store_failed", 1), ("room1", "store_full", 2)]
+
+
+def test_a_full_store_is_told_apart_from_one_that_fails() -> None:
+    """By the error's code: a queue that is full while the disk hangs is not a full store."""
+    assert owed.why_not(StoreFull("store_full", path="x")) == "store_full"
+    assert owed.why_not(StoreFull("store_behind", bytes=1)) == "store_failed"
+    assert owed.why_not(StoreError("store_failed", path="x", why="y")) == "store_failed"
+    assert owed.why_not(OverflowError()) == "store_failed"
 
 
 async def test_without_room_a_record_is_refused_to_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
