@@ -111,6 +111,8 @@ class Daemon:
         self._uplink = self._make_uplink()
         self._views.uplink = self._uplink
         self._pipeline.start(rebooted=self._note_start())
+        self._tell_sealed()
+        self._journal.on_fork(self._store_changed)
         if self._uplink:
             self._pipeline.delivered(Stream.ALARM, self._uplink.lanes[Stream.ALARM].upto)
         async with asyncio.TaskGroup() as sending:
@@ -152,7 +154,7 @@ class Daemon:
             gw,
             self._journal,
             version=VERSION,
-            boot=self._clock.boot,
+            now=self._clock.now,
             devices=lambda: [
                 DeviceState(id=d.device, driver=d.kind, health=d.state) for d in self._supervised.values()
             ],
@@ -227,6 +229,16 @@ class Daemon:
         state = {"run": b"running", "boot": at.boot.encode()}
         self._pipeline.note([draft("gateway.start/1", start, at), self._anchor(at)], "gateway", state)
         return boot not in (None, at.boot.encode())
+
+    def _tell_sealed(self) -> None:
+        """Of each store that was sealed, at this start or by a fork, the journal says why."""
+        for body in self._journal.untold:
+            said = draft("store.sealed/1", body, self._clock.now())
+            self._pipeline.note([said], "journal", {f"sealed/{body.store}": b""})
+
+    def _store_changed(self) -> None:
+        self._pipeline.renumbered()
+        self._tell_sealed()
 
     async def _stop_records(self) -> None:
         await self._journal.flush()

@@ -212,7 +212,7 @@ class Views:
         ]
 
     def _stream(self, stream: Stream) -> StreamNow:
-        lane = self.uplink.lanes[stream] if self.uplink else Lane(self._journal, stream, None)
+        lane = self.uplink.lanes[stream] if self.uplink else Lane(self._journal, self._journal.current, stream, None)
         c = lane.counts()
         return StreamNow(self._journal.store, stream, c.captured, c.acknowledged, c.waiting, c.lost, c.refused)
 

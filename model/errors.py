@@ -10,6 +10,7 @@ DoorpostError
 │   └── StoreDamaged     a segment cannot be read
 ├── RecordTooLarge       over RECORD_MAX_BYTES; large things go beside, by hash
 ├── ContractError        a message that breaks the wire contract
+├── EvidenceError        an export, a store or a witness file that cannot be read at all: exit 65
 └── LinkError            the broker cannot be reached or refused us
 
 Each code stands in `config/messages.toml` under `[error.CODE]` with `en`, `zh` and, for the person on the ladder,
@@ -62,6 +63,10 @@ class RecordTooLarge(DoorpostError):
 
 
 class ContractError(DoorpostError):
+    pass
+
+
+class EvidenceError(DoorpostError):
     pass
 
 

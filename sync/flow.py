@@ -47,3 +47,8 @@ class Flow:
         rate = max(s[1] for s in self._samples)
         trip = min(s[2] for s in self._samples)
         return int(min(BUDGET_MAX_BYTES, max(BUDGET_MIN_BYTES, rate * (trip + SLACK_S))))
+
+    @property
+    def room(self) -> int:
+        """Bytes that may still be sent now; none where it is zero or less."""
+        return self.budget - self.in_flight

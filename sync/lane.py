@@ -10,6 +10,7 @@ from model.record import Stream
 from sync.contract.messages import Ack
 from sync.flow import Flow, Mark
 from sync.journal.journal import Journal
+from sync.journal.view import StoreView
 
 IN_FLIGHT_MAX = 8
 PATIENCE_S = 5.0
@@ -60,11 +61,13 @@ def _counted(ranges: Iterable[tuple[int, int, str]], upto: int) -> int:
 class Lane:
     """All methods are for the event loop's thread; times are seconds of one monotonic clock."""
 
-    def __init__(self, journal: Journal, stream: Stream, flow: Flow | None) -> None:
+    def __init__(self, journal: Journal, store: StoreView, stream: Stream, flow: Flow | None) -> None:
+        """`flow` None: not bounded by the streams' common budget. Where the watermark is kept is the journal's affair."""
         self.stream = stream
+        self.store = store
         self._journal = journal
         self._flow = flow
-        stored = journal.state(f"ack/{stream}")
+        stored = journal.state(f"ack/{store.id}/{stream}")
         self._mark = msgspec.json.decode(stored, type=Watermark) if stored else Watermark()
         self._flying: deque[InFlight] = deque()
         self._next = self._mark.upto + 1
@@ -92,6 +95,11 @@ class Lane:
         return len(self._flying)
 
     @property
+    def done(self) -> bool:
+        """Whether the centre has settled all that this store has of the stream."""
+        return self._mark.upto >= self.store.last(self.stream)
+
+    @property
     def held(self) -> bool:
         """The centre has another history under this name: nothing more is sent but alarms, which the desk sees in quarantine."""
         return self.forked and self.stream is not Stream.ALARM
@@ -100,7 +108,7 @@ class Lane:
         """Whether there is something to send and room for it in this lane."""
         return (
             not self.held
-            and self._next <= self._journal.last(self.stream)
+            and self._next <= self.store.last(self.stream)
             and len(self._flying) < IN_FLIGHT_MAX
             and now >= self._not_before
         )
@@ -134,6 +142,11 @@ class Lane:
         self._not_before = now + self._patience
         self._patience = min(2 * self._patience, PATIENCE_MAX_S[self.stream])
 
+    @property
+    def not_before(self) -> float:
+        """Until when the broker's refusal keeps it from sending."""
+        return self._not_before
+
     def deadline(self) -> float | None:
         """When patience ends, if anything is in flight."""
         return self._progress_at + self._patience if self._flying else None
@@ -156,14 +169,16 @@ class Lane:
         mark = self._mark
         if ack.ingest < mark.epoch or (ack.ingest == mark.epoch and ack.upto < mark.upto):
             return "stale"
-        if ack.upto > self._journal.last(self.stream) or (head and ack.head and head != ack.head):
+        if not self.store.sealed and (
+            ack.upto > self.store.last(self.stream) or (head and ack.head and head != ack.head)
+        ):
             self.forked = True
             return "fork"
         back = ack.upto < mark.upto  # a new epoch: the centre was restored from a backup
         progress = ack.upto > mark.upto
         if ack.upto != mark.upto or ack.ingest != mark.epoch or ack.refused != mark.refused:
             self._mark = Watermark(ack.upto, ack.ingest, ack.refused)
-            self._journal.note(f"ack/{self.stream}", msgspec.json.encode(self._mark))
+            self._journal.note(f"ack/{self.store.id}/{self.stream}", msgspec.json.encode(self._mark))
         if back:
             self.rewind()
         while self._flying and self._flying[0].last <= ack.upto:
@@ -181,23 +196,23 @@ class Lane:
 
     def gaps(self) -> list[tuple[int, int, str]]:
         """Ranges above the watermark that can no longer be sent, with their reasons."""
-        low = self._journal.low(self.stream)
-        upto = self._mark.upto
-        ranges = [(max(a, upto + 1), b, why) for a, b, why in self._journal.lost(self.stream) if b > upto]
+        low, upto = self.store.low(self.stream), self._mark.upto
+        gaps: list[tuple[int, int, str]] = []
         covered = upto
-        retired: list[tuple[int, int, str]] = []
-        for a, b, _ in ranges:
-            if a > covered + 1:
-                retired.append((covered + 1, a - 1, "retired"))
-            covered = b
-        if low - 1 > covered:
-            retired.append((covered + 1, low - 1, "retired"))
-        return sorted([*ranges, *retired])
+        for a, b, why in self.store.lost(self.stream):
+            if b > covered:
+                if covered + 1 < min(a, low):
+                    gaps.append((covered + 1, min(a, low) - 1, "retired"))
+                gaps.append((max(a, covered + 1), b, why))
+                covered = b
+        if covered + 1 < low:
+            gaps.append((covered + 1, low - 1, "retired"))
+        return gaps
 
     def counts(self) -> Counts:
-        captured = self._journal.last(self.stream)
-        upto = self._mark.upto
-        lost_ranges = self._journal.lost(self.stream)
+        captured = self.store.last(self.stream)
+        upto = min(self._mark.upto, captured)  # of a sealed store the centre may know more than counts here
+        lost_ranges = self.store.lost(self.stream)
         lost = _counted(lost_ranges, captured)
         settled_lost = _counted(lost_ranges, upto)
         refused = _counted([*lost_ranges, *self._mark.refused], upto) - settled_lost

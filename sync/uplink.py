@@ -13,16 +13,16 @@ from typing import Any, Literal
 
 from model.errors import ContractError, DoorpostError, LinkError, StoreError
 from model.record import KINDS, STREAMS, Stream
+from model.time import Stamp
 from sync.contract import topics
-from sync.contract.batch import BATCH_MAX_BYTES, BATCH_MAX_RECORDS, build
 from sync.contract.messages import (
     Ack,
-    Batch,
     Birth,
     CentralStatus,
     CommandResult,
     DeviceState,
-    Encoding,
+    Hashes,
+    HashRequest,
     StoreState,
     StreamState,
     Urgent,
@@ -30,18 +30,23 @@ from sync.contract.messages import (
     decode,
     encode,
 )
-from sync.flow import Flow
 from sync.journal.journal import Journal
-from sync.lane import PATIENCE_S, Counts, Lane
+from sync.journal.segment import Head
+from sync.journal.view import StoreView
+from sync.lane import Counts, Lane
 from sync.mqtt import CONNECT_TIMEOUT_S, MqttLink, MqttSettings
+from sync.parting import parting
+from sync.sender import Sender
 
-ALARM_SLOTS = 4
-"""Publishes that only alarms may have under way, of those that the broker allows."""
-PROBE_S = 60.0
-"""How often one batch asks a centre that seems down whether it is there."""
-RETRY_MIN_S = 1.0
+RETRY_S = 1.5
+"""In the first minute the next try comes within this; the bound doubles at each try after that."""
+SOON_S = 60.0
 RETRY_MAX_S = 60.0
 GOODBYE_S = 1.0
+HASHES_TIMEOUT_S = 10.0
+HASHES_TRIES = 3
+FORK_PAUSE_S = 600.0
+"""A second fork so soon after the first would be somebody's mischief, not another history."""
 
 log = logging.getLogger("doorpost.uplink")
 
@@ -60,7 +65,7 @@ class Uplink:
         journal: Journal,
         *,
         version: str,
-        boot: str,
+        now: Callable[[], Stamp],
         devices: Callable[[], list[DeviceState]],
         on_command: OnCommand,
         on_progress: Callable[[Stream, int], None],
@@ -70,21 +75,19 @@ class Uplink:
         self._gw = gw
         self._journal = journal
         self._version = version
-        self._boot = boot
+        self._now = now
         self._devices = devices
         self._on_command = on_command
         self._on_progress = on_progress
         self._on_change = on_change
-        self._flow = Flow()
-        self.lanes = {s: Lane(journal, s, None if s is Stream.ALARM else self._flow) for s in STREAMS}
+        self._sender = Sender(gw, journal, now, lambda problem: self._became(self.state, problem))
         self._link: MqttLink | None = None
-        self._wake = asyncio.Event()
+        self._session = ""
         self._central_session: str | None = None
-        self._encoding: Encoding = "json"
         self._in_order = asyncio.Lock()
-        self._silent = False
-        self._heard_at = float("-inf")
-        self._probed_at = float("-inf")
+        self._questions: dict[str, asyncio.Future[Hashes]] = {}
+        self._parting: asyncio.Task[None] | None = None
+        self._forked_at = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
         self.state: LinkState = "connecting"
         self.since = time.time_ns() // 1000
@@ -92,14 +95,27 @@ class Uplink:
         self.central: CentralState = "unknown"
         self.ignored_messages = 0
         """Downlink messages that broke the contract, were stale or not for us."""
-        journal.on_commit(self._wake.set)
+        journal.on_fork(self._forked)
+
+    @property
+    def lanes(self) -> dict[Stream, Lane]:
+        """Of the current store."""
+        return self._sender.current
+
+    def lanes_of(self, store: str) -> dict[Stream, Lane]:
+        """Of a store that is there. Raises KeyError."""
+        lanes = self._sender.of(store)
+        if lanes is None:
+            raise KeyError(store)
+        return lanes
 
     def counts(self, stream: Stream) -> Counts:
+        """Of the current store."""
         return self.lanes[stream].counts()
 
     async def run(self) -> None:
         """Connect, send, and connect again; only cancellation ends it."""
-        pause = RETRY_MIN_S
+        since, cap = time.monotonic(), RETRY_S
         try:
             while True:
                 started = time.monotonic()
@@ -110,33 +126,32 @@ class Uplink:
                 except Exception as err:  # a bug on the way to the centre must not stop capturing
                     log.exception("the uplink failed")
                     self._became("offline", LinkError("link_lost", why=f"{type(err).__name__}: {err}"))
-                if time.monotonic() - started > RETRY_MAX_S:
-                    pause = RETRY_MIN_S
-                await asyncio.sleep(random.uniform(0.5, 1.0) * pause)
-                pause = min(RETRY_MAX_S, 2 * pause)
+                now = time.monotonic()
+                if now - started > SOON_S:  # a connection that held: it begins anew
+                    since, cap = now, RETRY_S
+                elif now - since > SOON_S:
+                    cap = min(RETRY_MAX_S, 2 * cap)
+                await asyncio.sleep(random.uniform(0.1, 1.0) * cap)
         finally:
             for task in self._tasks:
                 task.cancel()
 
     async def _connection(self) -> None:
-        session = str(uuid.uuid4())
-        will = (topics.up_status(self._gw), encode(Will(v=1, state="down", session=session)))
+        self._session = str(uuid.uuid4())
+        will = (topics.up_status(self._gw), encode(Will(v=1, state="down", session=self._session)))
         link = MqttLink(self._settings, client_id=self._gw, clean_start=True, will=will, on_message=self._on_message)
         await link.connect()
         try:
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
                     await link.subscribe(topics.all_down(self._gw), topics.CENTRAL_STATUS)
-                    await link.publish(topics.up_status(self._gw), encode(self._birth(session)), retain=True)
+                    await self._say_birth(link)
             except TimeoutError as err:
                 raise LinkError("broker_silent", url=self._settings.url) from err
-            self._silent = False
-            self._probed_at = float("-inf")
             self._link = link
             self._became("online", None)
-            for lane in self.lanes.values():
-                lane.rewind()
-            sender = asyncio.ensure_future(self._send_forever(link))
+            self._sender.connected()
+            sender = asyncio.ensure_future(self._sender.run(link))
             closed = asyncio.ensure_future(link.closed())
             try:
                 await asyncio.wait([sender, closed], return_when=asyncio.FIRST_COMPLETED)
@@ -148,7 +163,7 @@ class Uplink:
                 closed.cancel()
                 self._link = None
         except asyncio.CancelledError:
-            farewell = encode(Will(v=1, state="down", session=session, orderly=True))
+            farewell = encode(Will(v=1, state="down", session=self._session, orderly=True))
             goodbye = link.publish(topics.up_status(self._gw), farewell, retain=True)
             await asyncio.wait([goodbye], timeout=GOODBYE_S)
             raise
@@ -156,29 +171,34 @@ class Uplink:
             self.central = "unknown"
             await link.close()
 
-    def _birth(self, session: str) -> Birth:
+    async def _say_birth(self, link: MqttLink) -> None:
+        birth = Birth(
+            v=1,
+            state="up",
+            session=self._session,
+            version=self._version,
+            boot=self._now().boot,
+            sent=self._now().t,
+            kinds=sorted(KINDS),
+            encodings=["json", "zstd"],
+            stores=[self._store_state(store) for store in (*self._journal.sealed, self._journal.current)],
+            devices=self._devices(),
+        )
+        await link.publish(topics.up_status(self._gw), encode(birth), retain=True)
+
+    def _store_state(self, store: StoreView) -> StoreState:
+        lanes = self.lanes_of(store.id)
         streams: dict[Any, StreamState] = {
             s.value: StreamState(
-                last=self._journal.last(s),
-                upto=self.lanes[s].upto,
-                low=self._journal.low(s),
-                head=self._journal.head(s).hash.hex(),
-                ingest=self.lanes[s].epoch,
+                last=store.last(s),
+                upto=lanes[s].upto,
+                low=store.low(s),
+                head=store.head(s).hash.hex(),
+                ingest=lanes[s].epoch,
             )
             for s in STREAMS
         }
-        return Birth(
-            v=1,
-            state="up",
-            session=session,
-            version=self._version,
-            boot=self._boot,
-            sent=time.time_ns() // 1000,
-            kinds=sorted(KINDS),
-            encodings=["json", "zstd"],
-            stores=[StoreState(store=self._journal.store, streams=streams)],
-            devices=self._devices(),
-        )
+        return StoreState(store=store.id, sealed=store.sealed, streams=streams)
 
     def _became(self, state: LinkState, problem: DoorpostError | None) -> None:
         """Note a change of state; told once, not at every try."""
@@ -188,106 +208,6 @@ class Uplink:
             self.since = time.time_ns() // 1000
         self.state, self.problem = state, problem
         self._on_change()
-
-    # sending
-
-    async def _send_forever(self, link: MqttLink) -> None:
-        while True:
-            self._wake.clear()
-            now = time.monotonic()
-            for lane in self.lanes.values():
-                if lane.impatient(now) and now - self._heard_at > PATIENCE_S:
-                    self._silent = True
-            chosen = self._choose(link, now)
-            if chosen is None:
-                await self._pause(link)
-            else:
-                await self._send(link, chosen)
-
-    def _choose(self, link: MqttLink, now: float) -> Lane | None:
-        """The first stream in order that has something to send and may send it."""
-        for lane in self.lanes.values():
-            if not lane.ready(now):
-                continue
-            if lane.stream is Stream.ALARM:
-                if link.free > 0:
-                    return lane
-            elif link.free > min(ALARM_SLOTS, link.window - 1) and not link.unsent and self._may_send(now):
-                return lane
-        return None
-
-    def _may_send(self, now: float) -> bool:
-        """Whether the streams below alarms may send: the centre is there and the link not full, or it is time to ask."""
-        if self.central == "down" or self._silent:
-            return self._flow.in_flight == 0 and now - self._probed_at >= PROBE_S
-        return self._flow.in_flight < self._flow.budget
-
-    async def _pause(self, link: MqttLink) -> None:
-        """Until something was committed or acknowledged, or some patience ends."""
-        deadlines = [d for lane in self.lanes.values() if (d := lane.deadline()) is not None]
-        wait = min([1.0, *(max(0.01, d - time.monotonic()) for d in deadlines)])
-        if link.unsent:
-            wait = min(wait, 0.02)
-        try:
-            async with asyncio.timeout(wait):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-
-    async def _send(self, link: MqttLink, lane: Lane) -> None:
-        first = lane.next
-        try:
-            batch = await self._batch(lane)
-        except StoreError as err:
-            self._became(self.state, err)
-            lane.refused_by_broker(time.monotonic())
-            return
-        if lane.next != first or lane.held:
-            return  # an acknowledgement came while the disk was read
-        payload = encode(batch, self._encoding)
-        now = time.monotonic()
-        if lane.stream is not Stream.ALARM:
-            self._probed_at = now
-        lane.sent(batch.first, batch.last, batch.head, len(payload), now)
-        published = link.publish(topics.up_stream(self._gw, lane.stream), payload)
-        published.add_done_callback(lambda done: self._published(lane, done))
-
-    async def _batch(self, lane: Lane) -> Batch:
-        """The next batch; without records where all that was next can no longer be sent."""
-        stream = lane.stream
-        low = self._journal.low(stream)
-        lost: list[Any] = lane.gaps()
-        first = max(lane.next, low)
-        sent = time.time_ns() // 1000
-        if first > self._journal.last(stream):
-            head = (await self._journal.hash_at(stream, first - 1)).hex()
-            return Batch(
-                v=1,
-                gw=self._gw,
-                store=self._journal.store,
-                stream=stream.value,
-                boot=self._boot,
-                first=first,
-                last=first - 1,
-                low=low,
-                prev=head,
-                head=head,
-                sent=sent,
-                recs=[],
-                lost=lost,
-            )
-        found = await self._journal.read(stream, first, BATCH_MAX_RECORDS, BATCH_MAX_BYTES)
-        return build(
-            self._gw, self._journal.store, stream, found.records, prev=found.prev, low=low, lost=lost, sent=sent
-        )
-
-    def _published(self, lane: Lane, done: "asyncio.Future[int]") -> None:
-        """A PUBACK proves nothing; only a refusal tells us something."""
-        error = done.exception()
-        if isinstance(error, LinkError) and error.code == "publish_refused":
-            self._became(self.state, error)
-            lane.refused_by_broker(time.monotonic())
-        self._wake.set()
 
     async def urgent(self, message: Urgent) -> None:
         """Send an alarm that could not be made durable. Raises LinkError when there is no link."""
@@ -304,13 +224,16 @@ class Uplink:
                 self._on_central(decode(payload, CentralStatus))
             elif topic == topics.down_command(self._gw):
                 self._spawn(self._command(payload))
+            elif topic == topics.down_hashes(self._gw):
+                self._on_hashes(decode(payload, Hashes))
             else:
                 of = topics.parse_ack(self._gw, topic)
-                if of.store != self._journal.store:
+                lanes = self._sender.of(of.store)
+                if lanes is None:
                     raise ContractError("ack_of_other_store", store=of.store)
                 # before we are online it is what the broker had retained, which tells nothing of the centre as it is now
                 now = self._link is not None
-                self._spawn(self._on_ack(topic, self.lanes[of.stream], decode(payload, Ack), fresh=now))
+                self._spawn(self._on_ack(topic, lanes[of.stream], decode(payload, Ack), fresh=now))
         except ContractError as err:
             self._ignore(topic, err)
 
@@ -327,17 +250,19 @@ class Uplink:
     def _on_central(self, status: CentralStatus) -> None:
         if status.state == "down":
             if status.session == self._central_session or self._central_session is None:
-                self.central = "down"
+                self._central_is("down")
         else:
-            self.central = "up"
-            self._encoding = "zstd" if "zstd" in status.encodings else "json"
+            self._central_is("up")
+            self._sender.encoding = "zstd" if "zstd" in status.encodings else "json"
             if status.session != self._central_session:
                 self._central_session = status.session
-                self._silent = False
-                for lane in self.lanes.values():
-                    lane.revive()
+                self._sender.revived()
         self._on_change()
-        self._wake.set()
+        self._sender.wake()
+
+    def _central_is(self, state: CentralState) -> None:
+        self.central = state
+        self._sender.central_down = state == "down"
 
     async def _on_ack(self, topic: str, lane: Lane, ack: Ack, *, fresh: bool) -> None:
         async with self._in_order:  # a hash may have to be read from the disk first
@@ -347,33 +272,27 @@ class Uplink:
             return
         if verdict == "fork":
             self._became(self.state, ContractError("store_forked", stream=lane.stream, upto=ack.upto))
+            self._part()
             return
         if fresh:
-            self._heard()
+            self._central_is("up")
+            self._sender.heard()
         if verdict == "progress":
             if not any(each.forked for each in self.lanes.values()):
                 self.problem = None
-            self._on_progress(lane.stream, lane.upto)
+            if not lane.store.sealed:
+                self._on_progress(lane.stream, lane.upto)
         self._on_change()
-        self._wake.set()
-
-    def _heard(self) -> None:
-        """The centre has acknowledged something just now: it is up."""
-        self._heard_at = time.monotonic()
-        self.central = "up"
-        if self._silent:
-            self._silent = False
-            for lane in self.lanes.values():
-                lane.revive()
+        self._sender.wake()
 
     async def _hash_at(self, lane: Lane, seq: int) -> str | None:
         """Our own hash at a watermark, None where it is not held: an acknowledgement must agree with it."""
         if (head := lane.head_in_flight(seq)) is not None:
             return head
-        if not self._journal.low(lane.stream) - 1 <= seq <= self._journal.last(lane.stream):
+        if not lane.store.low(lane.stream) - 1 <= seq <= lane.store.last(lane.stream):
             return None
         try:
-            return (await self._journal.hash_at(lane.stream, seq)).hex()
+            return (await lane.store.hash_at(lane.stream, seq)).hex()
         except StoreError:
             return None
 
@@ -387,3 +306,76 @@ class Uplink:
                 await self._link.publish(topics.up_result(self._gw), encode(result))
             except LinkError:
                 return  # the centre asks again, and the result is stored
+
+    # another history at the centre
+
+    def _part(self) -> None:
+        """Find out where the histories part, and go on in a new store from there; once at a time."""
+        if self._parting is None or self._parting.done():
+            self._parting = asyncio.ensure_future(self._reconcile(self._journal.current))
+            self._tasks.add(self._parting)
+            self._parting.add_done_callback(self._tasks.discard)
+
+    async def _reconcile(self, store: StoreView) -> None:
+        await asyncio.sleep(max(0.0, self._forked_at + FORK_PAUSE_S - time.monotonic()))
+        for left in reversed(range(HASHES_TRIES)):
+            try:
+                ends = await parting(store, self._ask)
+            except (TimeoutError, LinkError):
+                if left or self._link is None:
+                    continue
+                ends = await self._known_ends(store)
+            break
+        else:
+            return  # the link went: the next acknowledgement tells it again
+        try:
+            await self._journal.fork(ends)
+        except StoreError as err:
+            self._became(self.state, err)
+            return
+        self._forked_at = time.monotonic()
+
+    async def _ask(self, stream: Stream, numbers: list[int]) -> dict[int, str]:
+        """Raises TimeoutError, LinkError."""
+        if self._link is None:
+            raise LinkError("link_lost", why="not connected")
+        question = HashRequest(v=1, id=str(uuid.uuid4()), store=self._journal.store, stream=stream.value, at=numbers)
+        answered: asyncio.Future[Hashes] = asyncio.get_running_loop().create_future()
+        self._questions[question.id] = answered
+        try:
+            async with asyncio.timeout(HASHES_TIMEOUT_S):
+                await self._link.publish(topics.up_hash_request(self._gw), encode(question))
+                answer = await answered
+        finally:
+            del self._questions[question.id]
+        return dict(answer.hashes)
+
+    def _on_hashes(self, answer: Hashes) -> None:
+        question = self._questions.get(answer.id)
+        if question is None:
+            raise ContractError("hashes_unasked", id=answer.id)
+        if not question.done():
+            question.set_result(answer)
+
+    async def _known_ends(self, store: StoreView) -> dict[Stream, Head]:
+        """For a centre that tells no hashes: what it acknowledged before. Raises StoreError."""
+        ends: dict[Stream, Head] = {}
+        for stream, lane in self.lanes.items():
+            seq = max(store.low(stream) - 1, min(lane.upto, store.last(stream)))
+            ends[stream] = Head(seq, await store.hash_at(stream, seq))
+        return ends
+
+    def _forked(self) -> None:
+        log.warning(
+            "the centre has another history: store %s goes on as %s", self._journal.sealed[-1].id, self._journal.store
+        )
+        self.problem = None
+        if self._link is not None:
+            self._spawn(self._say_birth_again(self._link))
+        self._on_change()
+
+    async def _say_birth_again(self, link: MqttLink) -> None:
+        try:
+            await self._say_birth(link)
+        except LinkError:
+            return  # it is said at the next connection

@@ -6,10 +6,10 @@ before what is not, oldest first; the latter is a loss that is declared. Core go
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from model.record import Series, Stream
+from sync.journal.inventory import SegmentInfo
 
 DAY_US = 86_400_000_000
 LEAST_SHARE = 0.01
@@ -19,19 +19,6 @@ _UNDER_PRESSURE: tuple[Series, ...] = ("diag", "reading")
 
 Key = tuple[str, Series, int]
 """A segment by its store, series and number."""
-
-
-class SegmentInfo(NamedTuple):
-    """A segment as it stands on the disk; `ranges` without the streams of which it holds nothing."""
-
-    store: str
-    series: Series
-    number: int
-    path: Path
-    bytes: int
-    closed: bool
-    ranges: dict[Stream, tuple[int, int]]
-    newest_t: int
 
 
 class Holdings(NamedTuple):

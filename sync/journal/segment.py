@@ -3,39 +3,42 @@
 The only writing connection belongs to the journal's writer thread and alone checkpoints; all others are read-only.
 """
 
-import errno
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
 
-from model.errors import StoreDamaged, StoreError, StoreFull
-from model.record import SERIES, STREAMS, Record, Series, Stream
+from model.errors import StoreDamaged, StoreError
+from model.record import SERIES, STREAMS, Draft, Record, Series, Stream, hasher
 from model.time import Stamp, TimeQuality
+from sync.journal.files import bytes_of, store_errors, sync_directory
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SEQ_BITS = 48
+_SEQ_MASK = (1 << _SEQ_BITS) - 1
 _CODE = {stream: code for code, stream in enumerate(STREAMS, 1)}
 
 _SCHEMA = f"""
 CREATE TABLE segment(gw TEXT NOT NULL, store TEXT NOT NULL, series TEXT NOT NULL, number INTEGER NOT NULL);
 CREATE TABLE start(stream TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE boot(id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE);
-CREATE TABLE kind(id INTEGER PRIMARY KEY, kind TEXT NOT NULL UNIQUE);
+CREATE TABLE common(  -- what many records have in common
+  id INTEGER PRIMARY KEY, boot TEXT NOT NULL, kind TEXT NOT NULL, source TEXT NOT NULL, err_ms INTEGER);
 CREATE TABLE record(
   id INTEGER PRIMARY KEY,  -- stream code << {_SEQ_BITS} | seq: one b-tree, no index
-  t INTEGER NOT NULL, source TEXT NOT NULL, err_ms INTEGER, mono INTEGER NOT NULL,
-  boot INTEGER NOT NULL, kind INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);
+  common INTEGER NOT NULL, t INTEGER NOT NULL, mono INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);
 CREATE TABLE state(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE VIEW records AS
   SELECT CASE record.id >> {_SEQ_BITS} {" ".join(f"WHEN {code} THEN '{name}'" for name, code in _CODE.items())} END AS stream,
-    record.id & {(1 << _SEQ_BITS) - 1} AS seq, strftime('%Y-%m-%dT%H:%M:%fZ', t / 1e6, 'unixepoch') AS time,
-    source AS time_source, err_ms AS time_err_ms, kind.kind, CAST(body AS TEXT) AS body, lower(hex(hash)) AS hash,
-    t, mono, boot.boot
-  FROM record JOIN kind ON kind.id = record.kind JOIN boot ON boot.id = record.boot;
+    record.id & {_SEQ_MASK} AS seq, strftime('%Y-%m-%dT%H:%M:%fZ', t / 1e6, 'unixepoch') AS time,
+    common.source AS time_source, common.err_ms AS time_err_ms, common.kind, CAST(body AS TEXT) AS body,
+    lower(hex(hash)) AS hash, t, mono, common.boot
+  FROM record JOIN common ON common.id = record.common;
 """  # noqa: S608
+
+_Row = tuple[int, int, int, int, bytes, bytes]
+_Common = tuple[str, str, TimeQuality]
 
 
 class Head(NamedTuple):
@@ -59,63 +62,44 @@ class Slice(NamedTuple):
     records: list[Record]
 
 
-@contextmanager
-def store_errors(path: Path) -> Iterator[None]:
-    """SQLite's and the system's errors as ours."""
-    try:
-        yield
-    except apsw.FullError as err:
-        raise StoreFull("store_full", path=path) from err
-    except (apsw.CorruptError, apsw.NotADBError) as err:
-        raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
-    except OSError as err:
-        if err.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreFull("store_full", path=path) from err
-        raise StoreError("store_failed", path=path, why=err.strerror) from err
-    except apsw.Error as err:
-        if getattr(err, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE:  # no room for the WAL's index
-            raise StoreFull("store_full", path=path) from err
-        raise StoreError("store_failed", path=path, why=str(err)) from err
-
-
-def bytes_of(files: Iterable[Path]) -> int:
-    """What they take on disk; one that has just gone takes nothing."""
-    taken = 0
-    for file in files:
-        try:
-            taken += file.stat().st_size
-        except FileNotFoundError:
-            continue
-    return taken
+def blank(path: Path) -> apsw.Connection:
+    """A new file with nothing but the schema, open for its first transaction."""
+    db = apsw.Connection(str(path))
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    with db:
+        db.execute(_SCHEMA)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    return db
 
 
 def create(path: Path, identity: Identity, heads: Mapping[Stream, Head], state: Mapping[str, bytes]) -> None:
-    """Make a segment that goes on after `heads` with `state`, whole or not at all."""
+    """Make a segment that goes on after `heads` with `state`, whole or not at all, and there for good on return."""
     draft = path.with_suffix(".new")
     with store_errors(draft):
         for leftover in path.parent.glob(draft.name + "*"):
             leftover.unlink()
-        with closing(apsw.Connection(str(draft))) as db:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
+        with closing(blank(draft)) as db:
             with db:
-                db.execute(_SCHEMA)
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
                 db.execute("INSERT INTO segment VALUES(?, ?, ?, ?)", identity)
                 starts = [(stream.value, head.seq, head.hash) for stream, head in heads.items()]
                 db.executemany("INSERT INTO start VALUES(?, ?, ?)", starts)
                 db.executemany("INSERT INTO state VALUES(?, ?)", state.items())
             db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)  # closing would not tell that it failed
         draft.rename(path)
+        sync_directory(path.parent)
 
 
 class Segment:
     """A segment open for writing or reading. Not for two threads at once."""
 
-    def __init__(self, path: Path, *, writable: bool, full: bool = False) -> None:
-        """`full`: nobody will write to it any more, so reading needs no room on the disk for the WAL's index."""
+    def __init__(self, path: Path, *, writable: bool, closed: bool = False) -> None:
+        """`closed`: nobody will write to it any more, so reading needs no room on the disk for the WAL's index.
+
+        Raises StoreDamaged for what is no segment, StoreError `store_newer` for one of a later version of this program.
+        """
         self.path = path
-        whole = full and not bytes_of([path.with_name(f"{path.name}-wal")])
+        whole = closed and not bytes_of([path.with_name(f"{path.name}-wal")])
         flags = apsw.SQLITE_OPEN_READWRITE if writable else apsw.SQLITE_OPEN_READONLY
         with store_errors(path):
             self._db = apsw.Connection(
@@ -124,19 +108,29 @@ class Segment:
             try:
                 self._db.set_busy_timeout(5000)
                 self._db.execute("PRAGMA synchronous = FULL" if writable else "PRAGMA wal_autocheckpoint = 0")
-                self.identity = Identity(*self._one("SELECT gw, store, series, number FROM segment"))
-                self._boots: dict[str, int] = {b: i for i, b in self._db.execute("SELECT id, boot FROM boot")}
-                self._kinds: dict[str, int] = {k: i for i, k in self._db.execute("SELECT id, kind FROM kind")}
-            except apsw.Error:
+                self.version: int = self._one("PRAGMA user_version")[0]
+                if self.version > SCHEMA_VERSION:
+                    raise StoreError("store_newer", path=path, version=self.version, known=SCHEMA_VERSION)
+                self.identity = Identity(*self._one("SELECT gw, store, series, number FROM segment") or ())
+            except (apsw.SQLError, TypeError) as err:
+                self._db.close()
+                raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
+            except BaseException:
                 self._db.close()
                 raise
-        self._boot_names: dict[int, str] = {}
-        self._kind_names: dict[int, str] = {}
+        self._hashers = {s: hasher(self.identity.gw, self.identity.store, s) for s in streams_of(self.identity.series)}
+        self._ids: dict[_Common, int] = {}
+        self._commons: dict[int, _Common] = {}
 
     def _one(self, sql: str, bindings: tuple[Any, ...] = ()) -> Any:
         return next(iter(self._db.execute(sql, bindings)), None)
 
     def close(self) -> None:
+        self._db.close()
+
+    def abandon(self) -> None:
+        """Close it without another write."""
+        self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._db.close()
 
     def checkpoint(self) -> None:
@@ -148,105 +142,144 @@ class Segment:
         """What the file and its WAL take."""
         return bytes_of(self.path.parent.glob(self.path.name + "*"))
 
-    def heads(self) -> dict[Stream, Head]:
-        """The last record of each stream of this series."""
+    def starts(self) -> dict[Stream, Head]:
+        """The heads that this segment goes on from."""
         with store_errors(self.path):
             starts = self._db.execute("SELECT stream, seq, hash FROM start")
-            heads = {Stream(s): Head(seq, hash_) for s, seq, hash_ in starts}
+            return {Stream(s): Head(seq, hash_) for s, seq, hash_ in starts}
+
+    def heads(self) -> dict[Stream, Head]:
+        """The last record of each stream of this series."""
+        heads = self.starts()
+        with store_errors(self.path):
             for stream in heads:
-                code = _CODE[stream]
-                row = self._one(
-                    "SELECT id, hash FROM record WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT 1",
-                    (code << _SEQ_BITS, (code + 1) << _SEQ_BITS),
-                )
-                if row:
-                    heads[stream] = Head(row[0] & ((1 << _SEQ_BITS) - 1), row[1])
+                if row := self._last(stream, "hash"):
+                    heads[stream] = Head(row[0] & _SEQ_MASK, row[1])
         return heads
 
-    def starts(self) -> dict[Stream, int]:
-        """The first number of each stream that this segment may hold."""
+    def newest(self) -> int:
+        """The latest of the wall times of the streams' last records, in microseconds; 0 of an empty segment."""
         with store_errors(self.path):
-            return {Stream(s): seq + 1 for s, seq in self._db.execute("SELECT stream, seq FROM start")}
+            rows = [self._last(stream, "t") for stream in streams_of(self.identity.series)]
+        return max([0, *(int(row[1]) for row in rows if row)])
+
+    def _last(self, stream: Stream, column: str) -> Any:
+        base = _CODE[stream] << _SEQ_BITS
+        return self._one(
+            f"SELECT id, {column} FROM record WHERE id >= ? AND id <= ? ORDER BY id DESC LIMIT 1",  # noqa: S608
+            (base, base | _SEQ_MASK),
+        )
 
     def state(self) -> dict[str, bytes]:
         with store_errors(self.path):
             return dict(self._db.execute("SELECT key, value FROM state"))
 
-    def write(self, batches: Iterable[tuple[Stream, list[Record]]], state: Mapping[str, bytes | None]) -> None:
-        """Records and state in one transaction, durable on return. Raises StoreError, and then nothing was written."""
+    # writing
+
+    def append(
+        self,
+        drafts: Mapping[Stream, Sequence[Draft]],
+        heads: Mapping[Stream, Head],
+        state: Mapping[str, bytes | None],
+    ) -> dict[Stream, Head]:
+        """Chain drafts to `heads` and write them with state in one transaction, durable on return; the new heads.
+
+        Raises StoreError, and then nothing was written and this object is not to be used any more.
+        """
+        new: dict[Stream, Head] = {}
         with store_errors(self.path), self._db:
-            for stream, records in batches:
-                base = _CODE[stream] << _SEQ_BITS
-                rows = [
-                    (
-                        base | r.seq,
-                        r.at.t,
-                        r.at.tq.source,
-                        r.at.tq.err_ms,
-                        r.at.mono,
-                        self._boots.get(r.at.boot) or self._number("boot", self._boots, r.at.boot),
-                        self._kinds.get(r.kind) or self._number("kind", self._kinds, r.kind),
-                        r.body,
-                        r.hash,
-                    )
-                    for r in records
-                ]
-                self._db.executemany("INSERT INTO record VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            for stream, items in drafts.items():
+                rows = self._chained(stream, heads[stream], items)
+                self._db.executemany("INSERT INTO record VALUES(?, ?, ?, ?, ?, ?)", rows)
+                if rows:
+                    new[stream] = Head(rows[-1][0] & _SEQ_MASK, rows[-1][5])
             for key, value in state.items():
                 if value is None:
                     self._db.execute("DELETE FROM state WHERE key = ?", (key,))
                 else:
                     self._db.execute("INSERT OR REPLACE INTO state VALUES(?, ?)", (key, value))
+        return new
 
-    def take_back(self, heads: Mapping[Stream, Head], state: Mapping[str, bytes]) -> None:
-        """Remove what is beyond `heads`, and make the state this one. Raises StoreError."""
-        with store_errors(self.path), self._db:
-            for stream, head in heads.items():
-                base = _CODE[stream] << _SEQ_BITS
-                self._db.execute(
-                    "DELETE FROM record WHERE id > ? AND id < ?", (base | head.seq, base + (1 << _SEQ_BITS))
-                )
-            self._db.execute("DELETE FROM state")
-            self._db.executemany("INSERT INTO state VALUES(?, ?)", state.items())
+    def _chained(self, stream: Stream, head: Head, drafts: Sequence[Draft]) -> list[_Row]:
+        hash_of = self._hashers[stream]
+        base = _CODE[stream] << _SEQ_BITS
+        prev = head.hash
+        rows = []
+        last: tuple[str, str, TimeQuality] | None = None
+        common = 0
+        for seq, d in enumerate(drafts, head.seq + 1):
+            at, kind, body = d.at, d.kind, d.body
+            if last is None or last[2] is not at.tq or last[1] != kind or last[0] != at.boot:
+                last = (at.boot, kind, at.tq)
+                common = self._ids.get(last) or self._id(last)
+            prev = hash_of(prev, seq, at.boot, at.t, at.tq, at.mono, kind, body)
+            rows.append((base | seq, common, at.t, at.mono, body, prev))
+        return rows
 
-    def _number(self, table: str, known: dict[str, int], name: str) -> int:
-        known[name] = self._one(f"INSERT INTO {table}({table}) VALUES(?) RETURNING id", (name,))[0]
-        return known[name]
+    def _id(self, common: _Common) -> int:
+        boot, kind, tq = common
+        row = self._one(
+            "SELECT id FROM common WHERE (boot, kind, source) = (?1, ?2, ?3) AND err_ms IS ?4",
+            (boot, kind, tq.source, tq.err_ms),
+        ) or self._one(
+            "INSERT INTO common(boot, kind, source, err_ms) VALUES(?, ?, ?, ?) RETURNING id",
+            (boot, kind, tq.source, tq.err_ms),
+        )
+        self._ids[common] = number = int(row[0])
+        return number
+
+    # reading: nothing is given out that does not fit its chain
 
     def read(self, stream: Stream, first: int, max_records: int, max_bytes: int) -> Slice:
-        """From `first` on, at least one record if there is one, all of one boot. Raises StoreError."""
-        base = _CODE[stream] << _SEQ_BITS
+        """From `first` on, at least one record if there is one, all of one boot, up to the first that is damaged.
+
+        Raises StoreDamaged `record_damaged` when that is the very first: it is not there, or does not fit its chain.
+        """
         records: list[Record] = []
-        size = 0
-        boot: int | None = None
         with store_errors(self.path):
             prev = self._hash_before(stream, first)
-            rows = self._db.execute(
-                "SELECT id, t, source, err_ms, mono, boot, kind, body, hash FROM record"
-                " WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
-                (base | first, (_CODE[stream] + 1) << _SEQ_BITS, max_records),
-            )
-            for id_, t, source, err_ms, mono, boot_id, kind, body, hash_ in rows:
-                size += len(body) + 80  # what a record's other fields take in a batch's JSON
-                if records and (boot_id != boot or size > max_bytes):
-                    break
-                boot = boot_id
-                at = Stamp(self._name("boot", self._boot_names, boot_id), t, TimeQuality(source, err_ms), mono)
-                kind_name = self._name("kind", self._kind_names, kind)
-                records.append(Record(id_ - base, kind_name, body, at, hash_))
+            rows = self._records(stream, first, prev, max_records)
+            size = 0
+            try:
+                for record in rows:
+                    size += len(record.body) + 80  # what a record's other fields take in a batch's JSON
+                    if records and (record.at.boot != records[0].at.boot or size > max_bytes):
+                        break
+                    records.append(record)
+            except (apsw.CorruptError, StoreDamaged):
+                if not records:
+                    raise
         return Slice(prev, records)
 
-    def _name(self, table: str, known: dict[int, str], number: int) -> str:
-        if number not in known:
-            known[number] = self._one(f"SELECT {table} FROM {table} WHERE id = ?", (number,))[0]  # noqa: S608
-        return known[number]
+    def _records(self, stream: Stream, first: int, prev: bytes, limit: int) -> Iterator[Record]:
+        base = _CODE[stream] << _SEQ_BITS
+        hash_of = self._hashers[stream]
+        known = self._commons
+        rows = self._db.execute(
+            "SELECT id, common, t, mono, body, hash FROM record WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",
+            (base | first, base | _SEQ_MASK, limit),
+        )
+        for seq, (id_, common, t, mono, body, hash_) in enumerate(rows, first):
+            boot, kind, tq = known.get(common) or self._common(common)
+            if id_ != base | seq or hash_of(prev, seq, boot, t, tq, mono, kind, body) != hash_:
+                raise StoreDamaged("record_damaged", path=self.path, stream=stream, seq=seq)
+            prev = hash_
+            yield Record(seq, kind, body, Stamp(boot, t, tq, mono), hash_)
+
+    def _common(self, number: int) -> _Common:
+        row = self._one("SELECT boot, kind, source, err_ms FROM common WHERE id = ?", (number,))
+        if row is None:
+            raise StoreDamaged("store_damaged", path=self.path, why=f"no common {number}")
+        boot, kind, source, err_ms = row
+        self._commons[number] = (boot, kind, TimeQuality(source, err_ms))
+        return self._commons[number]
 
     def _hash_before(self, stream: Stream, seq: int) -> bytes:
         row = self._one("SELECT hash FROM record WHERE id = ?", (_CODE[stream] << _SEQ_BITS | (seq - 1),))
         if row is None:
             row = self._one("SELECT hash FROM start WHERE stream = ? AND seq = ?", (stream.value, seq - 1))
         if row is None:
-            raise StoreDamaged("store_hole", path=self.path, stream=stream, seq=seq - 1)
+            raise StoreDamaged("record_damaged", path=self.path, stream=stream, seq=seq - 1)
         hash_: bytes = row[0]
         return hash_
 
@@ -254,6 +287,62 @@ class Segment:
         """The hash of the record with that number, or of the stream before its first. Raises StoreDamaged when it is not here."""
         with store_errors(self.path):
             return self._hash_before(stream, seq + 1)
+
+    def check(self) -> None:
+        """Look at all but the bulk of it: the tables, and the last record of each stream. Raises StoreDamaged."""
+        self.state()
+        for stream, head in self.heads().items():
+            if head.seq > self.starts()[stream].seq:
+                self.read(stream, head.seq, 1, 1)
+
+    def last_good(self, stream: Stream) -> Head:
+        """The last record that is here and fits its chain, or the head that this segment goes on from. Reads all of it."""
+        good = self.starts()[stream]
+        seq = good.seq + 1
+        while (seq := self.next_good(stream, seq, _SEQ_MASK)) <= _SEQ_MASK:
+            last = self.read(stream, seq, 1000, 1 << 30).records[-1]
+            good = Head(last.seq, last.hash)
+            seq = last.seq + 1
+        return good
+
+    def next_good(self, stream: Stream, seq: int, end: int) -> int:
+        """The first number from `seq` to `end` whose record is here and fits its chain; `end + 1` where there is none."""
+        base = _CODE[stream] << _SEQ_BITS
+        while seq <= end:
+            with store_errors(self.path):
+                seq = next_readable(self._db, base | seq, base | end) - base
+            try:
+                if seq <= end and self.read(stream, seq, 1, 1).records:
+                    return seq
+            except StoreDamaged:
+                pass
+            seq += 1
+        return end + 1
+
+
+def next_readable(db: apsw.Connection, first: int, end: int) -> int:
+    """The first id from `first` to `end` of a record that SQLite finds; `end + 1` where there is none.
+
+    Over damaged pages in growing steps, and then back to their edge.
+    """
+    below, id_, step = first - 1, first, 1
+    while id_ <= end:
+        try:
+            row = db.execute(
+                "SELECT id, hash FROM record WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1", (id_, end)
+            ).fetchall()
+        except apsw.CorruptError:
+            below, id_, step = id_, (min(id_ + step, end) if id_ < end else end + 1), 2 * step
+            continue
+        if id_ - below == 1:
+            return int(row[0][0]) if row else end + 1  # type: ignore[arg-type]
+        id_, step = (below + id_) // 2, 1
+    return end + 1
+
+
+def span_of(stream: Stream) -> tuple[int, int]:
+    """The least and the greatest id that a record of this stream may have."""
+    return _CODE[stream] << _SEQ_BITS, _CODE[stream] << _SEQ_BITS | _SEQ_MASK
 
 
 def streams_of(series: Series) -> list[Stream]:

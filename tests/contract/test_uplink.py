@@ -14,7 +14,7 @@ from gateway.demo.certs import Authority
 from model.errors import LinkError
 from model.record import STREAMS, Stream
 from support.centre import USERS
-from support.journals import GW, number
+from support.journals import GW, drop_oldest, number
 from support.mosquitto import allowing
 from support.small_centre import SmallCentre
 from support.source import BOOT, T0, at, new_id
@@ -40,7 +40,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds become tenths, so that a test need not wait."""
     monkeypatch.setattr("sync.lane.PATIENCE_S", 0.3)
-    monkeypatch.setattr("sync.uplink.PATIENCE_S", 0.3)
+    monkeypatch.setattr("sync.sender.PATIENCE_S", 0.3)
 
 
 async def let(broker: Broker, access_list: str, *, read: bool) -> None:
@@ -248,7 +248,7 @@ async def test_refused_publish_is_not_sent(broker: Broker, tmp_path: Path) -> No
 
 
 async def test_fork_ends_the_lane(broker: Broker, tmp_path: Path) -> None:
-    """The centre knows another history of this store: nothing more goes out on that stream, and it is said."""
+    """The centre knows another history of this store: until it tells where they part, that stream waits, and it is said."""
     async with SmallCentre(broker) as centre, Gateway(settings(broker), tmp_path) as gateway:
         await gateway.write(Stream.EVENT, 5)
         await gateway.settled(Stream.EVENT)
@@ -296,8 +296,8 @@ async def test_lost_ranges_are_declared(broker: Broker, tmp_path: Path) -> None:
     for _ in range(40):
         await gateway.write(Stream.READING, padding=8000)
         await gateway.write(Stream.DIAG, padding=8000)
-    await gateway.journal.drop_oldest("reading", {}, "pressure", at())
-    while await gateway.journal.drop_oldest("diag", {}, "pressure", at()):
+    await drop_oldest(gateway.journal, "reading", {})
+    while await drop_oldest(gateway.journal, "diag", {}):
         pass
     low = {s: gateway.journal.low(s) for s in (Stream.READING, Stream.DIAG)}
     assert 1 < low[Stream.READING] < 40

@@ -48,7 +48,7 @@ async def test_killed_while_it_sends(tmp_path: Path) -> None:
 
 async def test_offline_for_days(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """More failed attempts than a float has doublings: it goes on trying, and says why it is offline."""
-    monkeypatch.setattr("sync.uplink.RETRY_MIN_S", 0.0)
+    monkeypatch.setattr("sync.uplink.RETRY_S", 0.0)
     monkeypatch.setattr("sync.uplink.RETRY_MAX_S", 0.0)
     async with Gateway(MqttSettings("mqtt://127.0.0.1:1", GW), tmp_path) as gateway:
         await gateway.until(lambda: gateway.changes > 1100)

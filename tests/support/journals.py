@@ -1,13 +1,13 @@
 """What tests of the journal share: drafts told apart by a number, and everything that a journal gives, verified."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from model.record import Draft, Record, Stream, genesis
+from model.record import Draft, Record, Series, Stream, genesis
 from model.time import Stamp, TimeQuality
-from support.source import BOOT, T0
+from support.source import BOOT, T0, at
 from sync.contract.batch import build, verify
 from sync.contract.messages import Batch, decode, encode
 from sync.journal.journal import Journal
@@ -65,6 +65,15 @@ async def verified(
 async def numbers(journal: Journal, stream: Stream) -> list[int]:
     """The numbers in the bodies of all records held, verified."""
     return [number(r.body) for r in await verified(journal, stream)]
+
+
+async def drop_oldest(journal: Journal, series: Series, upto: Mapping[Stream, int], reason: str = "pressure") -> bool:
+    """Drop the oldest closed segment of the current store's series; False when only the one that is written to is left."""
+    for info in await journal.inventory():
+        if (info.store, info.series, info.closed) == (journal.store, series, True):
+            await journal.drop(info, upto, reason, at())
+            return True
+    return False
 
 
 def files(directory: Path) -> list[str]:

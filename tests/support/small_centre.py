@@ -128,7 +128,7 @@ class SmallCentre:
             self.results.append(decode(payload, CommandResult))
         elif what == "urgent":
             self.urgent.append(decode(payload, Urgent))
-        else:
+        elif what in STREAMS:
             self._on_batch(Stream(what), payload)
         self._heard.set()
 

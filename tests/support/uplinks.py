@@ -9,7 +9,7 @@ from gateway.demo.broker import Broker
 from model.record import Stream
 from support.centre import password
 from support.journals import GW, drafts
-from support.source import BOOT
+from support.source import BOOT, at
 from sync.contract.messages import CommandResult, decode
 from sync.journal.journal import Journal
 from sync.mqtt import MqttSettings
@@ -45,7 +45,7 @@ class Gateway:
             self._gw,
             self.journal,
             version="0.0.0",
-            boot=BOOT,
+            now=at,
             devices=list,
             on_command=self._on_command,
             on_progress=lambda stream, upto: self.progress.append((stream, upto)),

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from model.record import SERIES, STREAMS, Series, Stream
-from support.journals import GW, drafts, numbers
-from support.source import at, new_id
+from support.journals import GW, drafts, drop_oldest, numbers
+from support.source import new_id
 from sync.journal.journal import Journal
 
 SEGMENT_BYTES = 110 * 1024
@@ -92,7 +92,7 @@ class JournalMachine(RuleBasedStateMachine):
         low = {s: self._journal.low(s) for s in of}
         lost = {s: sum(b - a + 1 for a, b, _ in self._journal.lost(s)) for s in of}
         audits = self._journal.last(Stream.AUDIT)
-        self._runner.run(self._journal.drop_oldest(series, acknowledged, "pressure", at()))
+        self._runner.run(drop_oldest(self._journal, series, acknowledged))
         gone = [s for s in of if self._journal.low(s) > low[s]]
         assert self._journal.last(Stream.AUDIT) == audits + len(gone)
         self._written[Stream.AUDIT] += [-1] * len(gone)

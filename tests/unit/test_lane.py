@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from model.record import Stream
-from support.journals import GW, drafts
-from support.source import at
+from support.journals import GW, drafts, drop_oldest
 from sync.contract.messages import Ack
 from sync.flow import Flow
 from sync.journal.journal import Journal
@@ -48,7 +47,7 @@ async def acknowledge(
 async def test_watermark_follows_the_centre(journal: Journal) -> None:
     """Batches leave the window as they are acknowledged; what waits is what is not."""
     flow = Flow()
-    lane = Lane(journal, Stream.READING, flow)
+    lane = Lane(journal, journal.current, Stream.READING, flow)
     await send(lane, journal, 10)
     await send(lane, journal, 20)
     assert await acknowledge(lane, journal, 15) == "progress"
@@ -59,15 +58,15 @@ async def test_watermark_follows_the_centre(journal: Journal) -> None:
 
 async def test_watermark_is_remembered(journal: Journal) -> None:
     """A new lane on the same journal goes on after it."""
-    lane = Lane(journal, Stream.READING, None)
+    lane = Lane(journal, journal.current, Stream.READING, None)
     await acknowledge(lane, journal, 40, refused=[(3, 4, "batch_chain")])
-    again = Lane(journal, Stream.READING, None)
+    again = Lane(journal, journal.current, Stream.READING, None)
     assert (again.upto, again.epoch, again.next, again.counts()) == (40, 1, 41, Counts(100, 38, 60, 0, 2))
 
 
 async def test_stale_acknowledgement_changes_nothing(journal: Journal) -> None:
     """Lower in the same epoch, or of an older epoch."""
-    lane = Lane(journal, Stream.READING, None)
+    lane = Lane(journal, journal.current, Stream.READING, None)
     await acknowledge(lane, journal, 50, ingest=3)
     assert await acknowledge(lane, journal, 49, ingest=3) == "stale"
     assert await acknowledge(lane, journal, 60, ingest=2) == "stale"
@@ -77,7 +76,7 @@ async def test_stale_acknowledgement_changes_nothing(journal: Journal) -> None:
 async def test_restored_centre_may_go_back(journal: Journal) -> None:
     """A new epoch with a lower watermark: what is still held is sent again."""
     flow = Flow()
-    lane = Lane(journal, Stream.READING, flow)
+    lane = Lane(journal, journal.current, Stream.READING, flow)
     await send(lane, journal, 60)
     await acknowledge(lane, journal, 60)
     await send(lane, journal, 70)
@@ -88,7 +87,7 @@ async def test_restored_centre_may_go_back(journal: Journal) -> None:
 @pytest.mark.parametrize("upto", [101, 30])
 async def test_other_history_is_a_fork(journal: Journal, upto: int) -> None:
     """Ahead of what is durable here, or another hash: this store was restored or cloned; nothing more goes out."""
-    lane = Lane(journal, Stream.READING, None)
+    lane = Lane(journal, journal.current, Stream.READING, None)
     await send(lane, journal, 10)
     assert await acknowledge(lane, journal, upto, head="00" * 32) == "fork"
     assert (lane.upto, lane.ready(1e9)) == (0, False)
@@ -99,7 +98,7 @@ async def test_other_history_is_a_fork(journal: Journal, upto: int) -> None:
 
 async def test_window_is_full_at_eight(journal: Journal) -> None:
     """Batches in flight are counted by the centre's acknowledgements."""
-    lane = Lane(journal, Stream.READING, None)
+    lane = Lane(journal, journal.current, Stream.READING, None)
     for n in range(IN_FLIGHT_MAX):
         assert lane.ready(0)
         await send(lane, journal, 10 * (n + 1))
@@ -112,7 +111,7 @@ async def test_window_is_full_at_eight(journal: Journal) -> None:
 async def test_patience_doubles_up_to_its_bound(journal: Journal, stream: Stream) -> None:
     """No progress: back to the watermark, and twice as long the next time; progress makes it short again."""
     await journal.append(drafts(Stream.ALARM, range(100)))
-    lane = Lane(journal, stream, None)
+    lane = Lane(journal, journal.current, stream, None)
     now, patience = 0.0, PATIENCE_S
     for _ in range(6):
         await send(lane, journal, 10, now)
@@ -130,7 +129,7 @@ async def test_patience_doubles_up_to_its_bound(journal: Journal, stream: Stream
 
 async def test_refusals_of_one_burst_are_one(journal: Journal) -> None:
     """Eight publishes refused together: one back-off, not eight doublings."""
-    lane = Lane(journal, Stream.READING, None)
+    lane = Lane(journal, journal.current, Stream.READING, None)
     for n in range(8):
         await send(lane, journal, 10 * (n + 1))
     for _ in range(8):
@@ -142,7 +141,7 @@ async def test_refusals_of_one_burst_are_one(journal: Journal) -> None:
 
 async def test_hole_at_the_centre_is_filled(journal: Journal) -> None:
     """A batch that the centre misses goes again once it has been under way for a while, not before."""
-    lane = Lane(journal, Stream.READING, None)
+    lane = Lane(journal, journal.current, Stream.READING, None)
     await send(lane, journal, 10)
     await send(lane, journal, 20)
     await acknowledge(lane, journal, 0, missing=[(1, 10)], now=HOLE_S)
@@ -153,7 +152,7 @@ async def test_hole_at_the_centre_is_filled(journal: Journal) -> None:
 
 async def test_refused_ranges_are_counted_once(journal: Journal) -> None:
     """Overlapping, upside down, beyond the watermark: each record counts once and nothing becomes negative."""
-    lane = Lane(journal, Stream.READING, None)
+    lane = Lane(journal, journal.current, Stream.READING, None)
     ranges = [(5, 10, "x"), (8, 12, "y"), (5, 10, "x"), (20, 15, "z"), (49, 80, "w"), (90, 95, "v")]
     await acknowledge(lane, journal, 50, refused=ranges)
     assert lane.counts() == Counts(100, 40, 50, 0, 10)
@@ -163,9 +162,9 @@ async def test_dropped_records_are_lost_or_retired(journal: Journal) -> None:
     """Never acknowledged: lost. Acknowledged, then wanted again by a restored centre: retired."""
     for n in range(60):
         await journal.append(drafts(Stream.READING, [n], padding=8000))
-    lane = Lane(journal, Stream.READING, None)
+    lane = Lane(journal, journal.current, Stream.READING, None)
     await acknowledge(lane, journal, 30)
-    while await journal.drop_oldest("reading", {Stream.READING: lane.upto}, "pressure", at()):
+    while await drop_oldest(journal, "reading", {Stream.READING: lane.upto}):
         pass
     low = journal.low(Stream.READING)
     assert low > 100
@@ -194,7 +193,7 @@ class LaneMachine(RuleBasedStateMachine):
 
     async def _start(self) -> None:
         self._journal = await Journal.open(Path(self._directory.name), GW, group_s=0, segment_max_bytes=SEGMENT_BYTES)
-        self._lane = Lane(self._journal, Stream.READING, self._flow)
+        self._lane = Lane(self._journal, self._journal.current, Stream.READING, self._flow)
 
     @rule(count=st.integers(1, 4), padding=st.sampled_from([0, 15_000]))
     def capture(self, count: int, padding: int) -> None:
@@ -252,12 +251,12 @@ class LaneMachine(RuleBasedStateMachine):
     @rule()
     def drop(self) -> None:
         upto = {Stream.READING: self._lane.upto}
-        self._runner.run(self._journal.drop_oldest("reading", upto, "pressure", at()))
+        self._runner.run(drop_oldest(self._journal, "reading", upto))
 
     @rule()
     def restart(self) -> None:
         self._flow = Flow()
-        self._lane = Lane(self._journal, Stream.READING, self._flow)
+        self._lane = Lane(self._journal, self._journal.current, Stream.READING, self._flow)
 
     @invariant()
     def counted(self) -> None:

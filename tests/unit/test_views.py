@@ -181,7 +181,7 @@ async def test_without_a_centre_the_counts_add_up(show: Show) -> None:
     for _ in range(5):
         show.site.room(4.0)
     await show.site.until(lambda: show.site.journal.last(Stream.READING) == 5)
-    show.site.journal.note("ack/reading", msgspec.json.encode(Watermark(upto=3, epoch=1)))
+    show.site.journal.note(f"ack/{show.site.journal.store}/reading", msgspec.json.encode(Watermark(upto=3, epoch=1)))
     streams = {s.stream: s for s in show.views.snapshot().streams}
     assert list(streams) == [s.value for s in STREAMS]
     reading = streams["reading"]

@@ -1,0 +1,70 @@
+"""Files of the journal: SQLite's and the system's errors as ours, sizes, and names that are there for good."""
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from model.errors import StoreDamaged, StoreError, StoreFull
+
+
+@contextmanager
+def store_errors(path: Path) -> Iterator[None]:
+    """SQLite's and the system's errors as ours."""
+    try:
+        yield
+    except apsw.FullError as err:
+        raise StoreFull("store_full", path=path) from err
+    except (apsw.CorruptError, apsw.NotADBError) as err:
+        raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
+    except OSError as err:
+        if err.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull("store_full", path=path) from err
+        raise StoreError("store_failed", path=path, why=err.strerror) from err
+    except apsw.Error as err:
+        if getattr(err, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE:  # no room for the WAL's index
+            raise StoreFull("store_full", path=path) from err
+        raise StoreError("store_failed", path=path, why=str(err)) from err
+
+
+def bytes_of(files: Iterable[Path]) -> int:
+    """What they take on disk; one that has just gone takes nothing."""
+    taken = 0
+    for file in files:
+        try:
+            taken += file.stat().st_size
+        except FileNotFoundError:
+            continue
+    return taken
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable. Raises OSError."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def make_directory(path: Path) -> None:
+    """With its parents, each there for good on return. Raises OSError."""
+    if path.is_dir():
+        return
+    make_directory(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_directory(path.parent)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """A small file, whole or not at all. Raises OSError."""
+    draft = path.with_name(path.name + ".new")
+    with draft.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.rename(path)
+    sync_directory(path.parent)

@@ -1,0 +1,201 @@
+"""The segment files of one store on the disk, and what its seal says. Looked at by every thread, changed by the writer's alone."""
+
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from model.errors import SettingsError, StoreDamaged, StoreError
+from model.record import SERIES, Series, Stream, genesis
+from sync.journal.files import bytes_of, store_errors, write_durably
+from sync.journal.migrate import migrate
+from sync.journal.salvage import ASIDE, salvage
+from sync.journal.segment import SCHEMA_VERSION, Head, Identity, Segment, streams_of
+
+STORE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FILE = re.compile(rf"((core|reading|diag)-(\d{{6}})\.db)({re.escape(ASIDE)}.*)?")
+_SEAL = "sealed.json"
+ALL: tuple[Series, ...] = ("core", "reading", "diag")
+
+
+class End(msgspec.Struct, frozen=True):
+    """Where a sealed stream ends, with the hash there in hex; `last` is what was written beyond that, and is not of this store any more."""
+
+    seq: int
+    hash: str
+    last: int
+
+
+class Seal(msgspec.Struct, frozen=True):
+    why: Literal["fork", "damaged"]
+    ends: dict[Stream, End]
+    aside: list[str] = []
+
+
+class File(NamedTuple):
+    """A segment file and the first number of each stream that it may hold."""
+
+    path: Path
+    starts: Mapping[Stream, int]
+
+
+def file_name(series: Series, number: int) -> str:
+    return f"{series}-{number:06d}.db"
+
+
+def number_of(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])
+
+
+class Shelf:
+    """`files` per series from the oldest on; replaced whole, because other threads look at it."""
+
+    def __init__(self, directory: Path, gw: str) -> None:
+        self.dir = directory
+        self.id = directory.name
+        self.gw = gw
+        self.files: dict[Series, tuple[File, ...]] = dict.fromkeys(ALL, ())
+        self.aside: list[str] = []
+        """What was found damaged, and set aside."""
+
+    @property
+    def seal(self) -> Seal | None:
+        """Raises StoreError when it is there and cannot be read."""
+        path = self.dir / _SEAL
+        with store_errors(path):
+            if not path.exists():
+                return None
+            try:
+                return msgspec.json.decode(path.read_bytes(), type=Seal)
+            except msgspec.MsgspecError as err:
+                raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
+
+    def sealed_at(self) -> float:
+        """When the seal was written; of an open store, never yet."""
+        path = self.dir / _SEAL
+        return path.stat().st_mtime if path.exists() else float("inf")
+
+    def write_seal(self, seal: Seal) -> None:
+        with store_errors(self.dir):
+            write_durably(self.dir / _SEAL, msgspec.json.encode(seal))
+
+    def scan(self, *, sealed: bool) -> None:
+        """Take the files from the disk, up to date and mended as far as that goes; what was damaged stands in `aside`.
+
+        In a sealed store files may be missing at both ends: they were dropped. Raises StoreError, SettingsError.
+        """
+        names: dict[Series, set[int]] = {series: set() for series in ALL}
+        with store_errors(self.dir):
+            for path in self.dir.iterdir():
+                if match := _FILE.fullmatch(path.name):
+                    names[match[2]].add(int(match[3]))  # type: ignore[index]  # the pattern allows nothing else
+                    if match[4]:
+                        self.aside.append(path.name)
+        for series, numbers in names.items():
+            found: list[File] = []
+            expected = range(min(numbers, default=1), max(numbers, default=0 if sealed else 1) + 1)
+            for number in expected:
+                found.append(self._file(series, number, found[-1].path if found else None, sealed=sealed))
+            self.files[series] = tuple(found)
+
+    def _file(self, series: Series, number: int, before: Path | None, *, sealed: bool) -> File:
+        path = self.dir / file_name(series, number)
+        try:
+            segment = self._checked(path, Identity(self.gw, self.id, series, number), thorough=not sealed)
+        except StoreDamaged:
+            identity = Identity(self.gw, self.id, series, number)
+            self.aside.append(salvage(path, identity, self._heads_before(series, number, before)).name)
+            segment = Segment(path, writable=True)
+        try:
+            return File(path, {stream: head.seq + 1 for stream, head in segment.starts().items()})
+        finally:
+            segment.close()
+
+    def _checked(self, path: Path, identity: Identity, *, thorough: bool) -> Segment:
+        """Open it for writing, so that a WAL that was left is taken in. Raises StoreDamaged when it is not all that it should be."""
+        if not path.exists():
+            raise StoreDamaged("store_damaged", path=path, why="it is missing")
+        segment = Segment(path, writable=True)
+        try:
+            found = segment.identity
+            if found.gw != self.gw:
+                raise SettingsError("store_of_other_gateway", gateway=self.gw, found=found.gw, path=self.dir)
+            if found.store != self.id:
+                raise StoreError("store_of_other_store", path=path, found=found.store)
+            if found != identity:
+                raise StoreDamaged("store_damaged", path=path, why=f"it says that it is {found.series} {found.number}")
+            if segment.version < SCHEMA_VERSION:
+                segment.close()
+                migrate(path, segment.version)
+                segment = Segment(path, writable=True)
+            if thorough:
+                segment.check()
+        except BaseException:
+            segment.close()
+            raise
+        return segment
+
+    def _heads_before(self, series: Series, number: int, before: Path | None) -> dict[Stream, Head]:
+        """What a damaged segment goes on from: the end of the one before it; of the first one it is known anyway."""
+        if before is not None:
+            segment = Segment(before, writable=False)
+            try:
+                return segment.heads()
+            finally:
+                segment.close()
+        return {stream: Head(0, genesis(self.id)) for stream in streams_of(series)}
+
+    def file_of(self, stream: Stream, seq: int) -> tuple[Path, bool]:
+        """The segment that holds, or will hold, this number, and whether a younger one follows. Raises StoreDamaged when it was dropped."""
+        files = self.files[SERIES[stream]]
+        for file in reversed(files):
+            if file.starts[stream] <= seq:
+                return file.path, file is not files[-1]
+        raise StoreDamaged("store_hole", path=self.dir, stream=stream, seq=seq)
+
+    def end_of(self, stream: Stream, path: Path, last: int) -> int:
+        """The last number that this segment should hold; `last` where it is the youngest."""
+        files = self.files[SERIES[stream]]
+        for file, younger in pairwise(files):
+            if file.path == path:
+                return younger.starts[stream] - 1
+        return last
+
+    def low(self, stream: Stream, end: int) -> int:
+        """The oldest number still held; `end + 1` where none is."""
+        files = self.files[SERIES[stream]]
+        return min(files[0].starts[stream], end + 1) if files else end + 1
+
+    def forget(self, path: Path) -> None:
+        """The file is going to be removed."""
+        self.files = {series: tuple(f for f in files if f.path != path) for series, files in self.files.items()}
+
+    def size(self) -> int:
+        """All bytes on disk, with the WALs."""
+        with store_errors(self.dir):
+            return bytes_of(self.dir.iterdir())
+
+
+def remove(path: Path) -> None:
+    """A segment with its WAL. Raises StoreError."""
+    with store_errors(path.parent):
+        # the file itself last: what a crash leaves is found by its name
+        for part in (path.with_name(f"{path.name}-shm"), path.with_name(f"{path.name}-wal"), path):
+            part.unlink(missing_ok=True)
+
+
+def ends_of(shelf: Shelf) -> dict[Stream, End]:
+    """Where the readable records of a store end, each proven by its chain."""
+    ends: dict[Stream, End] = {}
+    for series, files in shelf.files.items():
+        segment = Segment(files[-1].path, writable=False)
+        try:
+            for stream in streams_of(series):
+                head = segment.last_good(stream)
+                ends[stream] = End(head.seq, head.hash.hex(), head.seq)
+        finally:
+            segment.close()
+    return ends

@@ -1,0 +1,165 @@
+"""The stores side by side: the one that takes records, and sealed ones that still drain. Synchronous; the writer thread's."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from model.bodies import StoreSealed, StreamEnd
+from model.errors import StoreDamaged, StoreError
+from model.record import SERIES, STREAMS, Draft, Record, Stream
+from sync.journal.files import make_directory, store_errors
+from sync.journal.segment import Head, Segment
+from sync.journal.shelf import STORE, End, Seal, Shelf, ends_of, remove
+from sync.journal.store import DRAFT, SEGMENT_MAX_BYTES, Store, draft_shelf, settle
+
+_MOVED_RECORDS = 200
+_MOVED_BYTES = 256 * 1024
+
+
+class Stores:
+    """`sealed` with their seals, from the oldest on."""
+
+    def __init__(self, parent: Path, gw: str, segment_max_bytes: int) -> None:
+        self._parent = parent
+        self._gw = gw
+        self._limit = segment_max_bytes
+        self.sealed: dict[str, tuple[Shelf, Seal]] = {}
+        self.current: Store
+
+    @classmethod
+    def open(cls, parent: Path, gw: str, *, segment_max_bytes: int = SEGMENT_MAX_BYTES) -> "Stores":
+        """What is under `parent`, or a new store. A damaged store is sealed, and a new one takes its place.
+
+        Raises StoreError, SettingsError when it is another gateway's.
+        """
+        stores = cls(parent, gw, segment_max_bytes)
+        active = stores._find()
+        if len(active) > 1:
+            raise StoreError("stores_several", path=parent, stores=", ".join(s.id for s in active))
+        if active:
+            shelf = active[0]
+            shelf.scan(sealed=False)
+            if shelf.aside:
+                seal = Seal("damaged", ends_of(shelf), sorted(set(shelf.aside)))
+                shelf.write_seal(seal)
+                stores.sealed[shelf.id] = (shelf, seal)
+                active = []
+        if not active:
+            active = [draft_shelf(parent, gw, stores._last_state())]
+            settle(active[0])
+        stores.current = Store(active[0], segment_max_bytes=segment_max_bytes)
+        stores.current.open()
+        stores._finish_drops()
+        return stores
+
+    def _find(self) -> list[Shelf]:
+        """The stores that are not sealed; those that are stand in `sealed` then."""
+        active: list[Shelf] = []
+        with store_errors(self._parent):
+            make_directory(self._parent)
+            for path in self._parent.iterdir():
+                if path.suffix == DRAFT and STORE.fullmatch(path.stem):
+                    shutil.rmtree(path)
+            found = [Shelf(path, self._gw) for path in self._parent.iterdir() if STORE.fullmatch(path.name)]
+            found.sort(key=lambda shelf: shelf.sealed_at())
+        for shelf in found:
+            if (seal := shelf.seal) is None:
+                active.append(shelf)
+            else:
+                shelf.scan(sealed=True)
+                self.sealed[shelf.id] = (shelf, seal)
+        return active
+
+    def _last_state(self) -> Mapping[str, bytes]:
+        """What the store that was sealed last knew: the new one goes on from there."""
+        for shelf, _ in reversed(self.sealed.values()):
+            for file in reversed(shelf.files["core"]):
+                segment = Segment(file.path, writable=False)
+                try:
+                    return segment.state()
+                except StoreDamaged:
+                    continue
+                finally:
+                    segment.close()
+        return {}
+
+    def close(self) -> None:
+        self.current.close()
+
+    # a fork: the centre has another history of this store
+
+    def fork(self, ends: Mapping[Stream, Head]) -> None:
+        """Seal the current store at `ends` and go on in a new one; what lies beyond is then moved by `move_some`.
+
+        Raises StoreError, and then all is as before.
+        """
+        old = self.current
+        draft = draft_shelf(self._parent, self._gw, old.state)
+        streams = {s: End(ends[s].seq, ends[s].hash.hex(), old.heads[s].seq) for s in STREAMS}
+        seal = Seal("fork", streams)
+        old.shelf.write_seal(seal)
+        old.close()
+        settle(draft)
+        self.sealed[old.id] = (old.shelf, seal)
+        self.current = Store(draft, segment_max_bytes=self._limit)
+        self.current.open()
+
+    def move_some(self) -> bool:
+        """Append some records from beyond the end of a forked store again, each with its `was`. False when all are moved."""
+        for shelf, seal in self.sealed.values():
+            for stream, end in seal.ends.items():
+                moved = int(self.current.states[SERIES[stream]].get(f"moved/{shelf.id}/{stream}", b"%d" % end.seq))
+                if seal.why == "fork" and moved < end.last:
+                    self._move(shelf, stream, moved + 1, end.last)
+                    return True
+        return False
+
+    def _move(self, shelf: Shelf, stream: Stream, first: int, last: int) -> None:
+        path, _ = shelf.file_of(stream, max(first, shelf.low(stream, last)))
+        here = shelf.end_of(stream, path, last)
+        segment = Segment(path, writable=False)
+        try:
+            good = segment.next_good(stream, first, here)
+            count = min(_MOVED_RECORDS, here - good + 1)
+            found = segment.read(stream, good, count, _MOVED_BYTES).records if count else []
+        finally:
+            segment.close()
+        moved = found[-1].seq if found else here
+        drafts = [_with_was(shelf.id, record) for record in found]
+        self.current.append(SERIES[stream], {stream: drafts}, {f"moved/{shelf.id}/{stream}": b"%d" % moved})
+
+    def untold(self) -> list[StoreSealed]:
+        """Sealed stores of which no record tells yet: with it goes the state `sealed/{store}`."""
+        return [
+            StoreSealed(
+                store=shelf.id,
+                why=seal.why,
+                streams=[StreamEnd(stream=s, end=end.seq, last=end.last) for s, end in seal.ends.items()],
+                aside=seal.aside,
+            )
+            for shelf, seal in self.sealed.values()
+            if f"sealed/{shelf.id}" not in self.current.state
+        ]
+
+    # dropping
+
+    def shelf(self, store: str) -> Shelf:
+        return self.current.shelf if store == self.current.id else self.sealed[store][0]
+
+    def _finish_drops(self) -> None:
+        """Remove what was declared dropped: a crash may have come between the word and the deed."""
+        for shelf in (self.current.shelf, *(shelf for shelf, _ in self.sealed.values())):
+            for series, files in shelf.files.items():
+                name = self.current.state.get(f"dropped/{shelf.id}/{series}", b"").decode()
+                youngest = files[-1:] if shelf is self.current.shelf else ()
+                for file in files:
+                    if file.path.name <= name and file not in youngest:
+                        shelf.forget(file.path)
+                        remove(file.path)
+
+
+def _with_was(store: str, record: Record) -> Draft:
+    """The same record for another store: its body ends with where it was."""
+    was = f'"was":["{store}",{record.seq},"{record.hash.hex()}"]}}'.encode()
+    start = record.body.rstrip()[:-1]
+    return Draft(record.kind, start + (was if start.strip() == b"{" else b"," + was), record.at)

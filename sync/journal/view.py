@@ -1,0 +1,148 @@
+"""One store as the event loop sees it: what it holds, what is lost of it, and reading it in the reader's thread."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from model.errors import StoreDamaged
+from model.record import STREAMS, Stream
+from sync.journal.segment import Head, Segment, Slice
+from sync.journal.shelf import Shelf
+
+LostRange = tuple[int, int, str]
+_OPEN_MAX = 6
+
+T = TypeVar("T")
+
+
+class Reader:
+    """A thread that reads, with the segments that it has open."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "journal-reader")
+        self._open: dict[Path, Segment] = {}
+
+    async def call(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def segment(self, path: Path, closed: bool) -> Segment:
+        """For work in the reader's thread."""
+        if path not in self._open:
+            if len(self._open) >= _OPEN_MAX:
+                self._open.pop(next(iter(self._open))).close()
+            self._open[path] = Segment(path, writable=False, closed=closed)
+        return self._open[path]
+
+    async def forget(self, path: Path) -> None:
+        """Close it: its room on the disk is free only then."""
+
+        def close() -> None:
+            if segment := self._open.pop(path, None):
+                segment.close()
+
+        await self.call(close)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        for segment in self._open.values():
+            segment.close()
+
+
+class StoreView:
+    """`heads` are the last records that count: of a sealed store its ends. `state` is the journal's, with what is lost."""
+
+    def __init__(
+        self, shelf: Shelf, heads: Mapping[Stream, Head], state: Mapping[str, bytes], reader: Reader, *, sealed: bool
+    ) -> None:
+        self.id = shelf.id
+        self.sealed = sealed
+        self._shelf = shelf
+        self._heads = dict(heads)
+        self._state = state
+        self._reader = reader
+        self._lows: dict[Stream, int] = {}
+        self.refresh(heads)
+
+    def refresh(self, heads: Mapping[Stream, Head]) -> None:
+        """After a commit or a drop."""
+        self._heads |= heads
+        self._lows = {stream: self._shelf.low(stream, self.last(stream)) for stream in STREAMS}
+
+    def last(self, stream: Stream) -> int:
+        """The number of the last record; as many were captured."""
+        return self._heads[stream].seq
+
+    def head(self, stream: Stream) -> Head:
+        return self._heads[stream]
+
+    def low(self, stream: Stream) -> int:
+        """The oldest number still held."""
+        return self._lows[stream]
+
+    def lost(self, stream: Stream) -> list[LostRange]:
+        """Ranges that were never acknowledged and can no longer be sent, in order."""
+        return lost(self._state, self.id, stream)
+
+    async def read(self, stream: Stream, first: int, max_records: int, max_bytes: int) -> Slice:
+        """Records from `first` on, of one boot, at least one where there is one. Raises StoreError, StoreDamaged at damage."""
+        last = self.last(stream)
+        if first > last:
+            return Slice(b"", [])
+        path, closed = self._shelf.file_of(stream, first)
+        count = min(max_records, self._shelf.end_of(stream, path, last) - first + 1)
+        found = await self._reader.call(
+            lambda: self._reader.segment(path, closed or self.sealed).read(stream, first, count, max_bytes)
+        )
+        if not found.records:
+            raise StoreDamaged("record_damaged", path=path, stream=stream, seq=first)
+        return found
+
+    async def next_good(self, stream: Stream, seq: int) -> int:
+        """The first number from `seq` on whose record can be read and fits its chain; one more than the last where none does."""
+        last = self.last(stream)
+        while seq <= last:
+            path, closed = self._shelf.file_of(stream, seq)
+            end = self._shelf.end_of(stream, path, last)
+            good = await self._reader.call(
+                lambda p=path, c=closed, s=seq, e=end: (  # type: ignore[misc]
+                    self._reader.segment(p, c or self.sealed).next_good(stream, s, e)
+                )
+            )
+            if good <= end:
+                return int(good)
+            seq = end + 1
+        return last + 1
+
+    async def hash_at(self, stream: Stream, seq: int) -> bytes:
+        """The hash of a record that is still held, or of the one before the oldest. Raises StoreError."""
+        if seq == self.last(stream):
+            return self.head(stream).hash
+        path, closed = self._shelf.file_of(stream, max(seq, self.low(stream)))
+        return await self._reader.call(lambda: self._reader.segment(path, closed or self.sealed).hash_at(stream, seq))
+
+
+def lost(state: Mapping[str, bytes], store: str, stream: Stream) -> list[LostRange]:
+    """What stands in the state for a store."""
+    return msgspec.json.decode(state.get(f"lost/{store}/{stream}", b"[]"), type=list[LostRange])
+
+
+def with_lost(ranges: list[LostRange], more: LostRange) -> list[LostRange]:
+    """Another range at its place; what one of them says already is not said again, and what goes on is one."""
+    first, last, reason = more
+    parts: list[LostRange] = []
+    for a, b, _ in ranges:
+        if a > first:
+            parts.append((first, min(last, a - 1), reason))
+        first = max(first, b + 1)
+    parts.append((first, last, reason))
+    joined: list[LostRange] = []
+    for a, b, why in sorted([*ranges, *(p for p in parts if p[0] <= p[1])]):
+        if joined and (joined[-1][1] + 1, joined[-1][2]) == (a, why):
+            joined[-1] = (joined[-1][0], b, why)
+        else:
+            joined.append((a, b, why))
+    return joined
