@@ -25,9 +25,18 @@ def store_errors(path: Path) -> Iterator[None]:
             raise StoreFull("store_full", path=path) from err
         raise StoreError("store_failed", path=path, why=err.strerror) from err
     except apsw.Error as err:
-        if getattr(err, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE:  # no room for the WAL's index
+        if getattr(err, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE and _is_full(
+            path
+        ):  # no room for the WAL's index
             raise StoreFull("store_full", path=path) from err
         raise StoreError("store_failed", path=path, why=str(err)) from err
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return os.statvfs(path.parent).f_bavail == 0
+    except OSError:
+        return False
 
 
 def bytes_of(files: Iterable[Path]) -> int:

@@ -65,12 +65,19 @@ class Slice(NamedTuple):
 def blank(path: Path) -> apsw.Connection:
     """A new file with nothing but the schema, open for its first transaction."""
     db = apsw.Connection(str(path))
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
+    _into_wal(db)
     with db:
         db.execute(_SCHEMA)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     return db
+
+
+def _into_wal(db: apsw.Connection) -> None:
+    """Each commit durable by one sync of the WAL. SQLite tells only at the end of its answer that it could not."""
+    mode = list(db.execute("PRAGMA journal_mode = WAL"))
+    if mode != [("wal",)]:
+        raise apsw.CantOpenError(f"journal mode {mode}")
+    list(db.execute("PRAGMA synchronous = FULL"))
 
 
 def create(path: Path, identity: Identity, heads: Mapping[Stream, Head], state: Mapping[str, bytes]) -> None:
@@ -107,7 +114,10 @@ class Segment:
             )
             try:
                 self._db.set_busy_timeout(5000)
-                self._db.execute("PRAGMA synchronous = FULL" if writable else "PRAGMA wal_autocheckpoint = 0")
+                if writable:
+                    _into_wal(self._db)
+                else:
+                    self._db.wal_autocheckpoint(0)
                 self.version: int = self._one("PRAGMA user_version")[0]
                 if self.version > SCHEMA_VERSION:
                     raise StoreError("store_newer", path=path, version=self.version, known=SCHEMA_VERSION)

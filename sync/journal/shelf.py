@@ -10,7 +10,7 @@ import msgspec
 
 from model.errors import SettingsError, StoreDamaged, StoreError
 from model.record import SERIES, Series, Stream, genesis
-from sync.journal.files import bytes_of, store_errors, write_durably
+from sync.journal.files import bytes_of, store_errors, sync_directory, write_durably
 from sync.journal.migrate import migrate
 from sync.journal.salvage import ASIDE, salvage
 from sync.journal.segment import SCHEMA_VERSION, Head, Identity, Segment, streams_of
@@ -18,6 +18,7 @@ from sync.journal.segment import SCHEMA_VERSION, Head, Identity, Segment, stream
 STORE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FILE = re.compile(rf"((core|reading|diag)-(\d{{6}})\.db)({re.escape(ASIDE)}.*)?")
 _SEAL = "sealed.json"
+_GONE = ".gone"
 ALL: tuple[Series, ...] = ("core", "reading", "diag")
 
 
@@ -90,7 +91,9 @@ class Shelf:
         names: dict[Series, set[int]] = {series: set() for series in ALL}
         with store_errors(self.dir):
             for path in self.dir.iterdir():
-                if match := _FILE.fullmatch(path.name):
+                if path.suffix == _GONE:
+                    remove(path.with_suffix(""))
+                elif match := _FILE.fullmatch(path.name):
                     names[match[2]].add(int(match[3]))  # type: ignore[index]  # the pattern allows nothing else
                     if match[4]:
                         self.aside.append(path.name)
@@ -180,11 +183,15 @@ class Shelf:
 
 
 def remove(path: Path) -> None:
-    """A segment with its WAL. Raises StoreError."""
+    """A segment with its WAL. Under its name it is there whole, or not at all. Raises StoreError."""
     with store_errors(path.parent):
-        # the file itself last: what a crash leaves is found by its name
-        for part in (path.with_name(f"{path.name}-shm"), path.with_name(f"{path.name}-wal"), path):
+        gone = path.with_name(path.name + _GONE)
+        if path.exists():
+            path.rename(gone)
+            sync_directory(path.parent)
+        for part in (path.with_name(f"{path.name}-shm"), path.with_name(f"{path.name}-wal"), gone):
             part.unlink(missing_ok=True)
+        sync_directory(path.parent)
 
 
 def ends_of(shelf: Shelf) -> dict[Stream, End]:

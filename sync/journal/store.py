@@ -72,11 +72,14 @@ class Store:
         full = self._current[series]
         try:
             full.checkpoint()
-            self._go_on(series, number_of(full.path) + 1)
         except BaseException as err:
             self._fail(series, err)
             raise
-        full.close()
+        del self._current[series]
+        try:
+            self._go_on(series, number_of(full.path) + 1)
+        finally:
+            full.close()
 
     def _open(self, series: Series) -> None:
         segment = Segment(self.shelf.files[series][-1].path, writable=True)
@@ -118,13 +121,10 @@ class Store:
         self._doubtful.discard(series)
 
     def _go_on(self, series: Series, number: int) -> None:
+        """From here on the new one is the youngest, also where it cannot be opened yet: the old one is not written to again."""
         new = _create(self.shelf, series, number, self.heads, self.states[series])
-        try:
-            self._current[series] = Segment(new.path, writable=True)
-        except BaseException:
-            new.path.unlink()  # the old one is written to, so no younger one may stand beside it
-            raise
         self.shelf.files = self.shelf.files | {series: (*self.shelf.files[series], new)}
+        self._current[series] = Segment(new.path, writable=True)
 
 
 def _create(
