@@ -57,6 +57,8 @@ def tree(lang: str) -> click.Group:
             ["--stream"], type=click.Choice([str(one) for one in Stream]), help=text("central.option.stream", lang)
         ),
     )
+    out = click.Option(["--out"], type=file, required=True, help=text("cli.option.out", lang))
+    _leaf(root, "witness", "central.witness.help", lang, _witness, click.Argument(["gw"]), out)
     _leaf(root, "alarms", "central.alarms.help", lang, _alarms)
     _leaf(root, "trace", "central.trace.help", lang, _trace, click.Argument(["code"]))
     person = click.Option(["--as", "person"], required=True, help=text("central.option.as", lang))
@@ -196,6 +198,18 @@ def _records(show: Show, *, data: Path, gw: str | None, stream: str | None, kind
             show.document(one)
         else:
             show.record(one)
+    return OK
+
+
+def _witness(show: Show, *, data: Path, gw: str, out: Path) -> int:
+    from central import witness
+    from central.store import reader
+
+    said = witness.write(reader(data), data, gw, out)
+    if show.as_json:
+        show.document({"file": str(out), "lanes": len(said.lanes), "checkpoints": len(said.checkpoints)})
+    else:
+        show.line("central.witness.done", file=out, gw=gw, checkpoints=len(said.checkpoints))
     return OK
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from central import derive, ledger
+from central import derive, ledger, witness
 from central.inbox import Message
 from central.store import Lane, Store, now
 from model.errors import ContractError
@@ -144,6 +144,7 @@ class Ingest:
                 self._store.problem(up.gw, "kind_unknown", refused=False, count=count)
         if up.what in ("alarm", "event"):
             derive.from_records(self._store, lane, fresh)
+        witness.keep(self._store, lane, fresh)
 
     def _refuse(
         self, lane: Lane, topic: str, payload: bytes, error: ContractError, first: int, last: int, *, same: bytes

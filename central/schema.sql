@@ -86,6 +86,16 @@ CREATE TABLE problem (
     PRIMARY KEY (gw, what)
 ) WITHOUT ROWID;
 
+-- The gateways' signed checkpoints as they were committed: what this centre bears witness to, whatever becomes of its rows.
+CREATE TABLE checkpoint (
+    gw TEXT NOT NULL,
+    store TEXT NOT NULL,
+    seq INTEGER NOT NULL,  -- on audit
+    received INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (gw, store, seq)
+) WITHOUT ROWID;
+
 CREATE TABLE gateway (
     gw TEXT PRIMARY KEY,
     session TEXT NOT NULL,

@@ -10,7 +10,7 @@ import click
 
 from gateway.cli.show import Show
 from gateway.client import DaemonAbsent
-from model.errors import DoorpostError, SettingsError
+from model.errors import DoorpostError, EvidenceError, SettingsError
 from model.texts import text
 
 
@@ -20,6 +20,7 @@ class Exit(IntEnum):
     USAGE = 2
     UNREACHABLE = 3
     NO_DAEMON = 4
+    UNREADABLE = 65
     SETTINGS = 78
 
 
@@ -81,4 +82,6 @@ def _exit(err: DoorpostError) -> Exit:
             return Exit.SETTINGS
         case DaemonAbsent():
             return Exit.NO_DAEMON
+        case EvidenceError():
+            return Exit.UNREADABLE
     return Exit.PROBLEM

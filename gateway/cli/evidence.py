@@ -1,0 +1,133 @@
+"""`doorpost store export` and `doorpost verify`: records as evidence, and what they prove. Neither needs the daemon."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gateway.cli.leaf import Exit, data_option, leaf
+from gateway.cli.show import Show, local_time
+from model.texts import text
+
+if TYPE_CHECKING:
+    from sync.evidence.report import WitnessTold
+
+_SHOWN = 10
+"""Lines of one sort for a person; `--json` has all."""
+_COLUMNS = (
+    "cli.column.store",
+    "page.column.stream",
+    "evidence.column.held",
+    "evidence.column.signed",
+    "evidence.column.witnessed",
+)
+
+
+def add(root: click.Group, lang: str) -> None:
+    """After `store`, whose group the export joins."""
+    store = root.commands["store"]
+    assert isinstance(store, click.Group)
+    leaf(store, "export", lang, _file("out", lang, required=True), data_option(lang))(_export)
+    path = click.Argument(["path"], type=click.Path(path_type=Path))
+    files = [_file("key", lang, required=True), _file("witness", lang), _file("witness_key", lang)]
+    leaf(root, "verify", lang, path, *files)(_verify)
+
+
+def _file(name: str, lang: str, *, required: bool = False) -> click.Option:
+    kind = click.Path(dir_okay=False, path_type=Path)
+    words = text(f"cli.option.{name}", lang)
+    return click.Option([f"--{name.replace('_', '-')}"], required=required, type=kind, help=words)
+
+
+def _export(show: Show, *, out: Path, data: Path) -> int:
+    from sync.evidence.export import write
+    from sync.evidence.source import with_evidence
+
+    written = with_evidence(data, lambda evidence: write(evidence, out, time.time_ns() // 1000))
+    if show.as_json:
+        show.document({"file": str(out), "records": written.records, "bytes": written.bytes})
+    else:
+        show.line(show.words("cli.store_export.done", file=out, records=written.records, bytes=written.bytes))
+    return Exit.OK
+
+
+def _verify(show: Show, *, path: Path, key: Path, witness: Path | None, witness_key: Path | None) -> int:
+    from sync.contract.signing import public_key
+    from sync.evidence import report
+    from sync.evidence import verify as check
+    from sync.evidence.source import with_evidence
+
+    public = public_key(key)
+    seen, told = _witness(witness, witness_key)
+    verdict = with_evidence(path, lambda evidence: check.verify(evidence, public, seen))
+    found = report.document(verdict, told)
+    if show.as_json:
+        show.document(found)
+        return Exit.OK if verdict.good else Exit.PROBLEM
+    for line in _lines(show, found):
+        show.line(line)
+    _table(show, found["complete"]["streams"])
+    for code in found["cannot_know"]:
+        show.line(show.words(f"evidence.open.{code}"))
+    return Exit.OK if verdict.good else Exit.PROBLEM
+
+
+def _witness(path: Path | None, key: Path | None) -> "tuple[Any, WitnessTold | None]":
+    from model.errors import EvidenceError
+    from sync.contract.signing import public_key
+    from sync.contract.witness import opened
+    from sync.evidence.report import WitnessTold
+
+    if path is None:
+        return None, None
+    try:
+        data = path.read_bytes()
+    except OSError as err:
+        raise EvidenceError("evidence_unreadable", path=path, why=err.strerror) from err
+    witness, signer = opened(data, public_key(key) if key else None)
+    return witness, WitnessTold(witness.made, signer, checked=key is not None)
+
+
+def _lines(show: Show, found: dict[str, Any]) -> Iterator[str]:
+    streams, device, clock = found["complete"]["streams"], found["device"], found["time"]
+    records = sum(one["records"] for one in streams)
+    bad = found["intact"]["bad"]
+    yield show.words(f"evidence.intact.{found['intact']['answer']}", n=records, bad=sum(one["count"] for one in bad))
+    for one in bad[:_SHOWN]:
+        why = show.words(f"evidence.why.{one['why']}")
+        yield show.words("evidence.bad", store=one["store"], stream=one["stream"], seq=one["seq"], why=why)
+    yield show.words(f"evidence.complete.{found['complete']['answer']}")
+    yield from _ranges(show, streams, "missing", "evidence.lacks")
+    yield from _ranges(show, streams, "declared", "evidence.reason")
+    yield show.words(
+        f"evidence.device.{device['answer']}", n=device["checkpoints"], bad=device["unsigned"], key=found["key"]
+    )
+    yield show.words(f"evidence.time.{clock['answer']}")
+    for boot in clock["boots"]:
+        if boot["answer"] != "yes" or boot["located"] or boot["steps"]:
+            span = {"first": local_time(boot["first"]), "last": local_time(boot["last"])}
+            numbers = {name: boot[name] for name in ("boot", "records", "located", "later", "unknown", "contradicting")}
+            yield show.words("evidence.boot", **numbers, **span, steps=len(boot["steps"]))
+
+
+def _ranges(show: Show, streams: list[dict[str, Any]], what: str, words: str) -> Iterator[str]:
+    all_ = [(one, *range_) for one in streams for range_ in one[what]]
+    for one, first, last, why in all_[:_SHOWN]:
+        told = show.words(f"{words}.{why}")
+        yield show.words("evidence.range", store=one["store"], stream=one["stream"], first=first, last=last, why=told)
+    if len(all_) > _SHOWN:
+        yield show.words("evidence.more", n=len(all_) - _SHOWN)
+
+
+def _table(show: Show, streams: list[dict[str, Any]]) -> None:
+    rows = [
+        (one["store"], one["stream"], *(_told(one[what]) for what in ("held", "signed", "witnessed")))
+        for one in ({**one, "held": [(one["first"], one["last"])]} for one in streams if one["records"])
+    ]
+    show.table(_COLUMNS, rows)
+
+
+def _told(ranges: list[tuple[int, int]]) -> str:
+    return ", ".join(f"{a}..{b}" for a, b in ranges) or "–"

@@ -1,0 +1,153 @@
+"""The evidence export: JSON lines that a stranger can check without this program. `docs/evidence.md` is its description."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, BinaryIO, Literal, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from model.errors import DoorpostError, EvidenceError
+from model.record import Stream
+from model.time import TimeQuality
+from sync.evidence.entries import Entry, Evidence, Row, StoreHeld, Unreadable
+
+LINE_MAX_BYTES = 8 * 1024 * 1024
+_BUFFER = 1024 * 1024
+
+_Hash = Annotated[str, Meta(max_length=64, pattern="^[0-9a-f]{64}$")]
+
+_T = TypeVar("_T")
+
+
+class _Header(msgspec.Struct, forbid_unknown_fields=True):
+    format: Literal["doorpost-evidence/1"]
+    gw: str
+    key: str | None
+    exported: int
+    stores: list[StoreHeld]
+
+
+class _Record(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    gw: str
+    store: str
+    stream: Stream
+    seq: int
+    boot: str
+    t: int
+    tq: tuple[str, int | None]
+    mono: int
+    kind: str
+    body: str
+    hash: _Hash
+    prev: _Hash | None = None
+
+
+class _NoRecord(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    unreadable: str
+    store: str
+    stream: Stream
+    seq: int | None = None
+
+
+class Written(NamedTuple):
+    records: int
+    bytes: int
+
+
+def write(evidence: Evidence, path: Path, now: int) -> Written:
+    """The whole of it, or no file at all. Raises DoorpostError `evidence_unwritable`, and what reading raises."""
+    draft = path.with_name(path.name + ".part")
+    try:
+        with draft.open("wb", buffering=_BUFFER) as file:
+            written = _write(evidence, file, now)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(path)
+    except OSError as err:
+        raise DoorpostError("evidence_unwritable", path=path, why=err.strerror) from err
+    finally:
+        draft.unlink(missing_ok=True)
+    return written
+
+
+def _write(evidence: Evidence, file: BinaryIO, now: int) -> Written:
+    encode = msgspec.json.Encoder().encode
+    records = 0
+    file.write(encode(_Header("doorpost-evidence/1", evidence.gw, evidence.key, now, evidence.stores)) + b"\n")
+    for entry in evidence.entries():
+        file.write(encode(_line(entry)) + b"\n")
+        records += isinstance(entry, Row)
+    return Written(records, file.tell())
+
+
+def _line(entry: Entry) -> _Record | _NoRecord:
+    if isinstance(entry, Unreadable):
+        return _NoRecord(entry.why, entry.store, entry.stream, entry.seq)
+    try:
+        body = entry.body.decode()
+    except UnicodeDecodeError:
+        return _NoRecord("the body is no text", entry.store, entry.stream, entry.seq)
+    prev = entry.prev.hex() if entry.prev else None
+    tq = (entry.tq.source, entry.tq.err_ms)
+    return _Record(
+        entry.gw, entry.store, entry.stream, entry.seq, entry.boot, entry.t, tq, entry.mono, entry.kind, body,
+        entry.hash.hex(), prev,
+    )  # fmt: skip
+
+
+class Export:
+    """A file as it was written, or as somebody has changed it. Raises EvidenceError where it cannot be understood."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._opened() as file:
+            header = _decode(file.readline(LINE_MAX_BYTES), _Header, path, 1)
+        self.gw, self.key, self.stores = header.gw, header.key, header.stores
+
+    def entries(self, *, audit_only: bool = False) -> Iterator[Entry]:
+        with self._opened() as file:
+            file.readline(LINE_MAX_BYTES)
+            number = 1
+            while line := file.readline(LINE_MAX_BYTES):
+                number += 1
+                entry = self._entry(line, number)
+                if audit_only and entry.stream is not Stream.AUDIT:
+                    return
+                yield entry
+
+    def _entry(self, line: bytes, number: int) -> Entry:
+        if line.startswith(b'{"unreadable":'):
+            what = _decode(line, _NoRecord, self._path, number)
+            return Unreadable(what.store, what.stream, what.unreadable, what.seq)
+        r = _decode(line, _Record, self._path, number)
+        tq = TimeQuality(r.tq[0], r.tq[1])  # type: ignore[arg-type]  # as it stands
+        prev = bytes.fromhex(r.prev) if r.prev else None
+        return Row(
+            r.gw,
+            r.store,
+            r.stream,
+            r.seq,
+            r.boot,
+            r.t,
+            tq,
+            r.mono,
+            r.kind,
+            r.body.encode(),
+            bytes.fromhex(r.hash),
+            prev,
+        )
+
+    def _opened(self) -> BinaryIO:
+        try:
+            return self._path.open("rb", buffering=_BUFFER)
+        except OSError as err:
+            raise EvidenceError("evidence_unreadable", path=self._path, why=err.strerror) from err
+
+
+def _decode(line: bytes, kind: type[_T], path: Path, number: int) -> _T:
+    try:
+        return msgspec.json.decode(line, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as err:
+        raise EvidenceError("evidence_line", path=path, line=number, why=str(err)) from err

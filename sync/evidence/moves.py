@@ -1,0 +1,51 @@
+"""Records of a sealed store that came again in another one: the same content, and none left behind."""
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from model.record import Stream
+from sync.evidence.chain import Found, Missing
+from sync.evidence.entries import Lane, Row
+
+
+class _Again(msgspec.Struct):
+    """The record was number `was[1]` of the store `was[0]`, with the hash `was[2]`."""
+
+    was: tuple[str, int, str] | None = None
+
+
+class Moves:
+    """Takes memory for what was moved, and for nothing else. `ends`: where streams of sealed stores end."""
+
+    def __init__(self, ends: Mapping[Lane, int]) -> None:
+        self._ends = ends
+        self._beyond: dict[Lane, dict[int, str]] = {lane: {} for lane in ends}
+        self._again: dict[Lane, dict[int, tuple[str, Lane, int]]] = {}
+
+    def seen(self, row: Row) -> None:
+        lane = (row.store, row.stream)
+        end = self._ends.get(lane)
+        if end is not None and row.seq > end:
+            self._beyond[lane][row.seq] = row.hash.hex()
+        if b'"was":[' in row.body and (was := _was(row.body)):
+            store, seq, hash_ = was
+            self._again.setdefault((store, row.stream), {})[seq] = (hash_, lane, row.seq)
+
+    def settle(self, found: Mapping[Lane, Found], whole: Collection[Stream]) -> None:
+        """`whole`: streams of which nothing was dropped, so that what is not there was never there."""
+        for old, beyond in self._beyond.items():
+            again = self._again.get(old, {})
+            for seq in beyond.keys() & again.keys():
+                hash_, new, at = again[seq]
+                if hash_ != beyond[seq]:
+                    found[new].wrong(at, "moved", f"{old[0]} {seq}")
+            if old[1] in whole:
+                found[old].missing += [Missing(seq, seq, "left") for seq in sorted(beyond.keys() - again.keys())]
+
+
+def _was(body: bytes) -> tuple[str, int, str] | None:
+    try:
+        return msgspec.json.decode(body, type=_Again).was
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
