@@ -1,24 +1,21 @@
 """The journal as the rest of the gateway sees it: `append` returns when durable, or raises.
 
-One writer thread owns the stores and their only writing connections. What is urgent is committed at once; the rest waits for
-its group, `GROUP_S` at most, and shares one fsync. A second thread reads, and a third removes files and looks them over:
+One thread owns the stores and their only writing connections. What is urgent is committed at once; the rest waits for its
+group, `GROUP_S` at most, and shares one fsync. A second thread reads, and a third removes files and looks them over:
 capturing never waits for reading, sending or dropping.
 """
 
 import asyncio
 import logging
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from model.bodies import StoreDamage, StoreDrop, StoreSealed
-from model.errors import StoreError, StoreFull
+from model.errors import StoreError
 from model.record import SERIES, Draft, Series, Stream, draft
 from model.time import Stamp
 from sync.journal.inventory import Inventory, SegmentInfo
@@ -28,39 +25,13 @@ from sync.journal.shelf import remove
 from sync.journal.store import SEGMENT_MAX_BYTES
 from sync.journal.stores import Stores
 from sync.journal.view import LostRange, Reader, StoreView, lost, with_lost
+from sync.journal.writer import DRAFT_BYTES, Entry, Item, Refused, Writer
 
 GROUP_S = 1.0
 """A reading is durable at most this long after it was submitted."""
-GROUP_MAX_BYTES = 1024 * 1024
-QUEUE_MAX_BYTES = 16 * 1024 * 1024
-"""What may wait for a disk that has stopped; more is refused, and counted by whoever submitted it."""
-DRAFT_BYTES = 500
-"""What a waiting draft takes in memory beside its body."""
 MOVE_RETRY_S = 5.0
 
 log = logging.getLogger("doorpost.journal")
-
-T = TypeVar("T")
-
-Refused = Callable[[StoreError], None]
-
-
-class _Item(NamedTuple):
-    drafts: Sequence[Draft]
-    state: Mapping[str, bytes | None]
-    done: "asyncio.Future[list[int]]"
-
-
-_Post = tuple[Draft, Refused]
-
-
-class _Group:
-    """What waits for the next commit of one series."""
-
-    def __init__(self) -> None:
-        self.entries: list[_Item | _Post] = []
-        self.due = float("inf")
-        self.bytes = 0
 
 
 class Journal:
@@ -69,16 +40,7 @@ class Journal:
     def __init__(self, stores: Stores, reserve: Reserve, group_s: float) -> None:
         self._stores = stores
         self._reserve = reserve
-        self._group_s = group_s
-        self._loop = asyncio.get_running_loop()
-        self._wake = threading.Condition()
-        self._groups: dict[Series, _Group] = {"core": _Group(), "reading": _Group(), "diag": _Group()}
-        self._waiting_bytes = 0
-        self._closing = False
-        self._refusing = False
         self._state = dict(stores.current.state)
-        self._notes: dict[str, bytes | None] = {}
-        self._jobs: list[Callable[[], None]] = [self._move_on]
         self._listeners: list[Callable[[], None]] = []
         self._fork_listeners: list[Callable[[], None]] = []
         self._reader = Reader()
@@ -86,7 +48,8 @@ class Journal:
         self._inventory = Inventory()
         self.failed: StoreError | None = None
         self._look()
-        self._writer = threading.Thread(target=self._write_forever, name="journal-writer", daemon=True)
+        self._writer = Writer(stores, reserve, group_s, self)
+        self._writer.soon(self._move_on)
         self._writer.start()
 
     @classmethod
@@ -134,12 +97,8 @@ class Journal:
 
         What was gathered for `age_s` before waits that much less for its group.
         """
-        series = SERIES[one.stream]
         size = len(one.body) + DRAFT_BYTES
-        with self._wake:
-            if (error := self._why_not(series, size)) is None:
-                self._enqueue(series, (one, refused), size, urgent or series == "core", age_s)
-        if error:
+        if error := self._writer.put(SERIES[one.stream], (one, refused), size, urgent=urgent, age_s=age_s):
             refused(error)
 
     def submit(
@@ -149,41 +108,14 @@ class Journal:
 
         The future gives each draft's number once durable, or StoreError: then none of them was taken.
         """
-        done: asyncio.Future[list[int]] = self._loop.create_future()
+        done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         series = SERIES[drafts[0].stream] if drafts else "core"
         if any(SERIES[d.stream] != series for d in drafts) or (state and series != "core"):
             raise ValueError("a submission is atomic, so it is of one series; only core keeps state")
         size = sum(len(d.body) + DRAFT_BYTES for d in drafts)
-        with self._wake:
-            if (error := self._why_not(series, size)) is None:
-                self._enqueue(series, _Item(drafts, state or {}, done), size, urgent or series == "core", 0.0)
-            else:
-                done.set_exception(error)
+        if error := self._writer.put(series, Item(drafts, state or {}, done), size, urgent=urgent):
+            done.set_exception(error)
         return done
-
-    def _why_not(self, series: Series, size: int) -> StoreError | None:
-        """Why this cannot be queued. The lock is held."""
-        if self._refusing and series != "core":
-            return StoreFull("store_full", path=self.store)
-        if self._closing or self._waiting_bytes + size > QUEUE_MAX_BYTES:
-            return StoreFull("store_behind", bytes=self._waiting_bytes)
-        return None
-
-    def _enqueue(self, series: Series, entry: "_Item | _Post", size: int, at_once: bool, age_s: float) -> None:
-        """The lock is held."""
-        group = self._groups[series]
-        group.entries.append(entry)
-        group.bytes += size
-        self._waiting_bytes += size
-        if at_once or group.bytes >= GROUP_MAX_BYTES:
-            due = 0.0
-        elif len(group.entries) == 1 or age_s:
-            due = time.monotonic() + max(0.0, self._group_s - age_s)
-        else:
-            return
-        if due < group.due:
-            group.due = due
-            self._wake.notify()
 
     async def append(
         self, drafts: Sequence[Draft], *, state: Mapping[str, bytes | None] | None = None, urgent: bool = False
@@ -193,21 +125,17 @@ class Journal:
 
     async def flush(self) -> None:
         """Commit now what waits for its group; return when that is done, well or not."""
-        with self._wake:
-            for group in self._groups.values():
-                if group.entries:
-                    group.due = 0.0
-        await self._in_writer(lambda: None)
+        self._writer.hurry()
+        await self._writer.do(lambda: None, self._refresh)
 
     def note(self, key: str, value: bytes | None) -> None:
         """State that may be lost in a crash: written with the next core commit, at the latest by `close`."""
         self._set_state({key: value})
-        with self._wake:
-            self._notes[key] = value
+        self._writer.note(key, value)
 
     def refuse_telemetry(self, refuse: bool) -> None:
         """From now on readings and diag are turned away with `store_full`, or taken again."""
-        self._refusing = refuse
+        self._writer.refusing = refuse
 
     # what is there
 
@@ -258,7 +186,7 @@ class Journal:
 
     async def inventory(self) -> list[SegmentInfo]:
         """Every segment of every store, sealed stores first, per series from the oldest on. Raises StoreError."""
-        if self._closing:
+        if self._writer.closing:
             raise StoreError("store_failed", path=self.store, why="closed")
         stores = [(self._stores.shelf(view.id), view) for view in (*self.sealed, self.current)]
 
@@ -268,153 +196,43 @@ class Journal:
                 info for shelf, view in stores for info in self._inventory.take(shelf, view.last, sealed=view.sealed)
             ]
 
-        return await self._loop.run_in_executor(self._janitor, take)
+        return await asyncio.get_running_loop().run_in_executor(self._janitor, take)
 
     async def drop(self, info: SegmentInfo, upto: Mapping[Stream, int], reason: str, at: Stamp) -> None:
         """Drop a store's oldest closed segment whole: said on `audit` first, with what of it was never acknowledged.
 
         `upto` are the store's watermarks. Raises StoreError, and then it is still there.
         """
-        await self._in_writer(partial(self._declare_drop, info, upto, reason, at))
+        await self._writer.do(partial(self._declare_drop, info, upto, reason, at), self._refresh)
         await self._reader.forget(info.path)
-        await self._loop.run_in_executor(self._janitor, remove, info.path)
+        await asyncio.get_running_loop().run_in_executor(self._janitor, remove, info.path)
 
     async def rotate(self, series: Series) -> None:
         """Close the segment that is written to, so that it can be dropped. Raises StoreError."""
-        await self._in_writer(lambda: self._stores.current.rotate(series))
+        await self._writer.do(lambda: self._stores.current.rotate(series), self._refresh)
 
     # what the centre or the disk tells of our history
 
     async def declare_damage(self, store: str, stream: Stream, first: int, last: int, why: str, at: Stamp) -> None:
         """Records that cannot be had any more are lost, and that is said on `audit`. Raises StoreError."""
-        await self._in_writer(partial(self._declare_damage, store, stream, first, last, why, at))
+        work = partial(self._declare_damage, store, stream, first, last, why, at)
+        await self._writer.do(work, self._refresh)
 
     async def fork(self, ends: Mapping[Stream, Head]) -> None:
         """Seal the current store at `ends`, and go on in a new one, where what lies beyond is appended again.
 
         Raises StoreError, and then all is as before.
         """
-        await self._in_writer(lambda: self._stores.fork(ends), then=self._forked)
-        self._enqueue_job(self._move_on)
+        await self._writer.do(lambda: self._stores.fork(ends), self._forked)
+        self._writer.soon(self._move_on)
 
     async def close(self) -> None:
         """Commit what waits, notes too, and close the files: readers first, so that the writer leaves no WAL behind."""
         await asyncio.to_thread(self._reader.close)
         await asyncio.to_thread(self._janitor.shutdown)
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
-        await asyncio.to_thread(self._writer.join)
+        await self._writer.close()
 
-    # the writer thread
-
-    def _enqueue_job(self, job: Callable[[], None]) -> None:
-        with self._wake:
-            self._jobs.append(job)
-            self._wake.notify()
-
-    async def _in_writer(self, work: Callable[[], T], then: Callable[[], None] | None = None) -> T:
-        """Do it between two commits; what it changed is known here when this returns. Raises StoreError.
-
-        `then` is called here when it was done well, before anything that was committed after it is known.
-        """
-        done: asyncio.Future[T] = self._loop.create_future()
-
-        def job() -> None:
-            result: T | None = None
-            error: Exception | None = None
-            try:
-                result = work()
-            except Exception as err:  # noqa: BLE001  # it is whoever asked that gets it
-                error = err
-            store = self._stores.current
-            self._tell(self._settle_work, done, result, error, then, dict(store.heads), dict(store.state))
-
-        with self._wake:
-            if self._closing:
-                raise StoreError("store_failed", path=self.store, why="closed")
-            self._jobs.append(job)
-            self._wake.notify()
-        return await done
-
-    def _write_forever(self) -> None:
-        while True:
-            with self._wake:
-                while not (taken := self._take()) and not self._jobs and not self._closing:
-                    due = min(group.due for group in self._groups.values())
-                    self._wake.wait(None if due == float("inf") else max(0, due - time.monotonic()))
-                jobs, self._jobs = self._jobs, []
-                closing = self._closing and not taken and not jobs
-            for series, entries in taken:
-                self._commit(series, entries)
-            for job in jobs:
-                job()
-            if closing:
-                self._commit("core", [])
-                self._stores.close()
-                return
-
-    def _take(self) -> list[tuple[Series, list[_Item | _Post]]]:
-        """The groups whose time has come, core first. The lock is held."""
-        now = time.monotonic()
-        taken: list[tuple[Series, list[_Item | _Post]]] = []
-        for series, group in self._groups.items():
-            if group.entries and (group.due <= now or self._closing):
-                taken.append((series, group.entries))
-                self._waiting_bytes -= group.bytes
-                self._groups[series] = _Group()
-        return taken
-
-    def _commit(self, series: Series, entries: Sequence[_Item | _Post]) -> None:
-        drafts: dict[Stream, list[Draft]] = {}
-        items: list[_Item] = []
-        places: list[list[tuple[Stream, int]]] = []
-        notes: dict[str, bytes | None] = {}
-        if series == "core":
-            with self._wake:
-                notes, self._notes = self._notes, {}
-        state = dict(notes)
-        for entry in entries:
-            if isinstance(entry, _Item):
-                place = []
-                for d in entry.drafts:
-                    stream = drafts.setdefault(d.stream, [])
-                    place.append((d.stream, len(stream)))
-                    stream.append(d)
-                items.append(entry)
-                places.append(place)
-                state |= entry.state
-            else:
-                drafts.setdefault(entry[0].stream, []).append(entry[0])
-        if not entries and not state:
-            return
-        try:
-            first = self._append(series, drafts, state)
-        except Exception as err:
-            with self._wake:
-                self._notes = notes | self._notes
-            if isinstance(err, StoreError):
-                self._tell(self._settle_failure, entries, err)
-            elif len(entries) > 1:  # one that cannot be written at all must not take the others with it
-                for entry in entries:
-                    self._commit(series, [entry])
-            else:
-                log.exception("not a record that can be written")
-                self._tell(self._settle_failure, entries, err)
-            return
-        numbers = [[first[stream] + offset for stream, offset in place] for place in places]
-        self._tell(self._settle, items, numbers, dict(self._stores.current.heads), state)
-
-    def _append(
-        self, series: Series, drafts: Mapping[Stream, list[Draft]], state: Mapping[str, bytes | None]
-    ) -> dict[Stream, int]:
-        """Where the disk is full, core takes the reserve."""
-        try:
-            return self._stores.current.append(series, drafts, state)
-        except StoreFull:
-            if series != "core" or not self._reserve.give_up():
-                raise
-            return self._stores.current.append(series, drafts, state)
+    # in the writer's thread
 
     def _declare_drop(self, info: SegmentInfo, upto: Mapping[Stream, int], reason: str, at: Stamp) -> None:
         current = self._stores.current
@@ -437,7 +255,7 @@ class Journal:
             drafts.append(draft("store.drop/1", body, at))
             if last > done:
                 state |= _lost_state(current.state, info.store, stream, (max(first, done + 1), last, reason))
-        self._append("core", {Stream.AUDIT: drafts}, state)
+        self._writer.append("core", {Stream.AUDIT: drafts}, state)
         shelf.forget(info.path)
 
     def _declare_damage(self, store: str, stream: Stream, first: int, last: int, why: str, at: Stamp) -> None:
@@ -445,7 +263,7 @@ class Journal:
         of = None if store == current.id else store
         said = draft("store.damage/1", StoreDamage(store=of, stream=stream, first=first, last=last, why=why), at)
         state = _lost_state(current.state, store, stream, (first, last, "damaged"))
-        self._append("core", {Stream.AUDIT: [said]}, state)
+        self._writer.append("core", {Stream.AUDIT: [said]}, state)
 
     def _move_on(self) -> None:
         """Move a little of what a fork left to be moved, and come again: commits go in between."""
@@ -453,29 +271,23 @@ class Journal:
             more = self._stores.move_some()
         except Exception as err:  # noqa: BLE001  # whatever it is, the writer has to go on
             log.error("records of a sealed store wait to be moved: %s", err)
-            self._tell(self._loop.call_later, MOVE_RETRY_S, self._enqueue_job, self._move_on)
+            self._writer.tell(self._move_later)
             return
         if more:
-            self._tell(self._settle, [], [], dict(self._stores.current.heads), {})
-            if not self._closing:
-                self._enqueue_job(self._move_on)
-
-    def _tell(self, callback: Callable[..., object], *args: object) -> None:
-        """Back to the event loop; when that is closed nobody waits any more."""
-        try:
-            self._loop.call_soon_threadsafe(callback, *args)
-        except RuntimeError:
-            return
+            self._writer.tell(self.settled, [], [], dict(self._stores.current.heads), {})
+            if not self._writer.closing:
+                self._writer.soon(self._move_on)
 
     # back on the event loop
 
-    def _settle(
+    def settled(
         self,
-        items: list[_Item],
+        items: list[Item],
         numbers: list[list[int]],
         heads: Mapping[Stream, Head],
         state: Mapping[str, bytes | None],
     ) -> None:
+        """For the writer."""
         self.failed = None
         self.current.refresh(heads)
         self._set_state(state)
@@ -485,44 +297,32 @@ class Journal:
         for listener in self._listeners:
             listener()
 
-    def _settle_failure(self, entries: Sequence[_Item | _Post], err: Exception) -> None:
-        known = err if isinstance(err, StoreError) else StoreError("store_failed", path=self.store, why=str(err))
-        if known is err:
+    def failed_with(self, entries: Sequence[Entry], error: Exception) -> None:
+        """For the writer."""
+        known = error if isinstance(error, StoreError) else StoreError("store_failed", path=self.store, why=str(error))
+        if known is error:
             self.failed = known
         for entry in entries:
-            if not isinstance(entry, _Item):
+            if not isinstance(entry, Item):
                 entry[1](known)
             elif not entry.done.done():
-                entry.done.set_exception(err)
+                entry.done.set_exception(error)
                 entry.done.exception()  # whoever waits sees it; a reading that nobody waits for is counted by its owner
         for listener in self._listeners:
             listener()
 
-    def _settle_work(
-        self,
-        done: "asyncio.Future[T]",
-        result: T,
-        error: Exception | None,
-        then: Callable[[], None] | None,
-        heads: dict[Stream, Head],
-        state: Mapping[str, bytes | None],
-    ) -> None:
-        self._set_state({**state, **self._notes})
-        if then and error is None:
-            then()
-        else:
-            self.current.refresh(heads)
-            for view in self.sealed:
-                view.refresh({})
-        if done.done():
-            return
-        if error is not None:
-            done.set_exception(error)
-        else:
-            done.set_result(result)
+    def _refresh(self, heads: dict[Stream, Head], state: dict[str, bytes]) -> None:
+        self._set_state({**state, **self._writer.notes})
+        self.current.refresh(heads)
+        for view in self.sealed:
+            view.refresh({})
 
-    def _forked(self) -> None:
+    def _move_later(self) -> None:
+        asyncio.get_running_loop().call_later(MOVE_RETRY_S, self._writer.soon, self._move_on)
+
+    def _forked(self, heads: dict[Stream, Head], state: dict[str, bytes]) -> None:
         self._look()
+        self._refresh(heads, state)
         for listener in (*self._fork_listeners, *self._listeners):
             listener()
 

@@ -13,7 +13,8 @@ from model.errors import RecordTooLarge, SettingsError, StoreError, StoreFull
 from model.record import RECORD_MAX_BYTES, STREAMS, Draft, Stream, draft
 from support.journals import GW, drafts, drop_oldest, files, number, numbers, verified
 from support.source import at, new_id
-from sync.journal.journal import GROUP_MAX_BYTES, QUEUE_MAX_BYTES, Journal
+from sync.journal.journal import Journal
+from sync.journal.writer import GROUP_MAX_BYTES, QUEUE_MAX_BYTES
 
 HOUR_S = 3600.0
 SMALL = 128 * 1024

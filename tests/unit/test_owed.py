@@ -142,7 +142,7 @@ async def test_of_states_that_wait_only_the_newest_is_kept(tmp_path: Path) -> No
                 )
                 for n in range(50)
             ]
-            await until(lambda: not journal._groups["core"].entries and len(debts._debts) <= 3)
+            await until(lambda: not journal._writer._groups["core"].entries and len(debts._debts) <= 3)
         await asyncio.gather(*waiting)
         assert journal.state("rule/a") == b"49"
         assert journal.last(Stream.AUDIT) <= 3

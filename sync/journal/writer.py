@@ -1,0 +1,263 @@
+"""The thread that writes: groups of what was submitted, each one transaction, and between them whatever else changes the stores."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple, Protocol, TypeVar
+
+from model.errors import StoreError, StoreFull
+from model.record import Draft, Series, Stream
+from sync.journal.reserve import Reserve
+from sync.journal.segment import Head
+from sync.journal.stores import Stores
+
+GROUP_MAX_BYTES = 1024 * 1024
+QUEUE_MAX_BYTES = 16 * 1024 * 1024
+"""What may wait for a disk that has stopped; more is refused, and counted by whoever submitted it."""
+DRAFT_BYTES = 500
+"""What a waiting draft takes in memory beside its body."""
+
+log = logging.getLogger("doorpost.journal")
+
+T = TypeVar("T")
+
+Refused = Callable[[StoreError], None]
+Then = Callable[[dict[Stream, Head], dict[str, bytes]], None]
+"""Takes the heads and the state of the current store as they were when the work was done."""
+
+
+class Item(NamedTuple):
+    """Drafts that somebody waits for, with state that changes in the same transaction."""
+
+    drafts: Sequence[Draft]
+    state: Mapping[str, bytes | None]
+    done: "asyncio.Future[list[int]]"
+
+
+Post = tuple[Draft, Refused]
+"""A draft for which nobody waits."""
+Entry = Item | Post
+
+
+class Owner(Protocol):
+    """Is told on the event loop what has become of its entries."""
+
+    def settled(
+        self,
+        items: list[Item],
+        numbers: list[list[int]],
+        heads: Mapping[Stream, Head],
+        state: Mapping[str, bytes | None],
+    ) -> None: ...
+
+    def failed_with(self, entries: Sequence[Entry], error: Exception) -> None: ...
+
+
+class _Group:
+    """What waits for the next commit of one series."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.due = float("inf")
+        self.bytes = 0
+
+
+class Writer:
+    """Owns the stores from `start` until `close`. All methods but those of the thread are for the event loop's."""
+
+    def __init__(self, stores: Stores, reserve: Reserve, group_s: float, owner: Owner) -> None:
+        self.stores = stores
+        self._reserve = reserve
+        self._group_s = group_s
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._wake = threading.Condition()
+        self._groups: dict[Series, _Group] = {"core": _Group(), "reading": _Group(), "diag": _Group()}
+        self._waiting_bytes = 0
+        self._notes: dict[str, bytes | None] = {}
+        self._jobs: list[Callable[[], None]] = []
+        self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
+        self.refusing = False
+        """Whether readings and diag are turned away."""
+        self.closing = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, series: Series, entry: Entry, size: int, *, urgent: bool, age_s: float = 0.0) -> StoreError | None:
+        """Queue an entry of one series that takes `size` bytes; why it cannot be, where it cannot."""
+        with self._wake:
+            if self.refusing and series != "core":
+                return StoreFull("store_full", path=self.stores.current.id)
+            if self.closing or self._waiting_bytes + size > QUEUE_MAX_BYTES:
+                return StoreFull("store_behind", bytes=self._waiting_bytes)
+            group = self._groups[series]
+            group.entries.append(entry)
+            group.bytes += size
+            self._waiting_bytes += size
+            if urgent or series == "core" or group.bytes >= GROUP_MAX_BYTES:
+                due = 0.0
+            elif len(group.entries) == 1 or age_s:
+                due = time.monotonic() + max(0.0, self._group_s - age_s)
+            else:
+                return None
+            if due < group.due:
+                group.due = due
+                self._wake.notify()
+        return None
+
+    def note(self, key: str, value: bytes | None) -> None:
+        """State that goes with the next core commit."""
+        with self._wake:
+            self._notes[key] = value
+
+    @property
+    def notes(self) -> dict[str, bytes | None]:
+        """Those that are not written yet."""
+        with self._wake:
+            return dict(self._notes)
+
+    def hurry(self) -> None:
+        """Nothing waits for its group any more."""
+        with self._wake:
+            for group in self._groups.values():
+                if group.entries:
+                    group.due = 0.0
+            self._wake.notify()
+
+    def soon(self, job: Callable[[], None]) -> None:
+        """Do it in the thread, between two commits. From any thread."""
+        with self._wake:
+            self._jobs.append(job)
+            self._wake.notify()
+
+    async def do(self, work: Callable[[], T], then: Then) -> T:
+        """The same, and wait for it. Raises StoreError.
+
+        When it was done well, `then` is called on the event loop, before anything that was committed after it is told.
+        """
+        done: asyncio.Future[T] = self._loop.create_future()
+
+        def job() -> None:
+            result: T | None = None
+            error: Exception | None = None
+            try:
+                result = work()
+            except Exception as err:  # noqa: BLE001  # it is whoever asked that gets it
+                error = err
+            current = self.stores.current
+            self.tell(_finish, done, result, error, partial(then, dict(current.heads), dict(current.state)))
+
+        if self.closing:
+            raise StoreError("store_failed", path=self.stores.current.id, why="closed")
+        self.soon(job)
+        return await done
+
+    async def close(self) -> None:
+        """Commit what waits, notes too, and close the files."""
+        with self._wake:
+            self.closing = True
+            self._wake.notify()
+        await asyncio.to_thread(self._thread.join)
+
+    # the thread
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not (taken := self._take()) and not self._jobs and not self.closing:
+                    due = min(group.due for group in self._groups.values())
+                    self._wake.wait(None if due == float("inf") else max(0, due - time.monotonic()))
+                jobs, self._jobs = self._jobs, []
+                end = self.closing and not taken and not jobs
+            for series, entries in taken:
+                self._commit(series, entries)
+            for job in jobs:
+                job()
+            if end:
+                self._commit("core", [])
+                self.stores.close()
+                return
+
+    def _take(self) -> list[tuple[Series, list[Entry]]]:
+        """The groups whose time has come, core first. The lock is held."""
+        now = time.monotonic()
+        taken: list[tuple[Series, list[Entry]]] = []
+        for series, group in self._groups.items():
+            if group.entries and (group.due <= now or self.closing):
+                taken.append((series, group.entries))
+                self._waiting_bytes -= group.bytes
+                self._groups[series] = _Group()
+        return taken
+
+    def _commit(self, series: Series, entries: Sequence[Entry]) -> None:
+        drafts: dict[Stream, list[Draft]] = {}
+        items: list[Item] = []
+        places: list[list[tuple[Stream, int]]] = []
+        notes: dict[str, bytes | None] = {}
+        if series == "core":
+            with self._wake:
+                notes, self._notes = self._notes, {}
+        state = dict(notes)
+        for entry in entries:
+            if isinstance(entry, Item):
+                place = []
+                for d in entry.drafts:
+                    stream = drafts.setdefault(d.stream, [])
+                    place.append((d.stream, len(stream)))
+                    stream.append(d)
+                items.append(entry)
+                places.append(place)
+                state |= entry.state
+            else:
+                drafts.setdefault(entry[0].stream, []).append(entry[0])
+        if not entries and not state:
+            return
+        try:
+            first = self.append(series, drafts, state)
+        except Exception as err:
+            with self._wake:
+                self._notes = notes | self._notes
+            if isinstance(err, StoreError):
+                self.tell(self._owner.failed_with, entries, err)
+            elif len(entries) > 1:  # one that cannot be written at all must not take the others with it
+                for entry in entries:
+                    self._commit(series, [entry])
+            else:
+                log.exception("not a record that can be written")
+                self.tell(self._owner.failed_with, entries, err)
+            return
+        numbers = [[first[stream] + offset for stream, offset in place] for place in places]
+        self.tell(self._owner.settled, items, numbers, dict(self.stores.current.heads), state)
+
+    def append(
+        self, series: Series, drafts: Mapping[Stream, list[Draft]], state: Mapping[str, bytes | None]
+    ) -> dict[Stream, int]:
+        """For the thread. Where the disk is full, core takes the reserve. Raises StoreError."""
+        try:
+            return self.stores.current.append(series, drafts, state)
+        except StoreFull:
+            if series != "core" or not self._reserve.give_up():
+                raise
+            return self.stores.current.append(series, drafts, state)
+
+    def tell(self, callback: Callable[..., object], *args: object) -> None:
+        """Back to the event loop; when that is closed nobody waits any more."""
+        try:
+            self._loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError:
+            return
+
+
+def _finish(done: "asyncio.Future[T]", result: T, error: Exception | None, then: Callable[[], None]) -> None:
+    if error is None:
+        then()
+    if done.done():
+        return
+    if error is None:
+        done.set_result(result)
+    else:
+        done.set_exception(error)
