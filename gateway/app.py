@@ -19,9 +19,13 @@ from gateway.control import ControlServer
 from gateway.datadir import claimed
 from gateway.outputs import Outputs
 from gateway.pipeline import Pipeline
+from gateway.retention import RETENTIONS
 from gateway.rules.base import Rule
 from gateway.rules.registry import RULES
+from gateway.rules.store import WATCHED, StoreRule, filled
 from gateway.settings.schema import Settings
+from gateway.status import StoreNow
+from gateway.storekeeper import Storekeeper, segment_max_bytes
 from gateway.supervisor import Supervised
 from gateway.views import Views
 from gateway.web.listen import WebServer
@@ -73,8 +77,10 @@ class Daemon:
         self._stopping = False
 
     async def run(self) -> None:
-        gw = self._settings.gateway.id
-        self._journal = await Journal.open(self._data / "stores", gw)
+        s = self._settings
+        self._journal = await Journal.open(
+            self._data / "stores", s.gateway.id, segment_max_bytes=segment_max_bytes(s.store.limit)
+        )
         try:
             await self._run()
         finally:
@@ -91,6 +97,8 @@ class Daemon:
             tuple(o for o in s.outputs if o.device in enabled), lambda device: self._supervised[device].driver
         )
         rules: dict[Rule, list[str]] = {RULES[c.rule].make(c): c.points() for c in s.rules}
+        retention = RETENTIONS.load(s.store.retention)
+        rules[StoreRule(retention, retention.full)] = [WATCHED]
         self._pipeline = Pipeline(
             self._journal,
             self._clock,
@@ -102,6 +110,8 @@ class Daemon:
         )
         self._views.pipeline = self._pipeline
         self._checkpoints = Checkpoints(s.gateway.id, self._journal, self._clock, self._data / "gateway.key")
+        stores = self._data / "stores"
+        keeper = Storekeeper(self._journal, self._clock, stores, s.store.limit, retention, self._store_looked_at)
         buses: dict[str, Supervised] = {}
         for bus in s.buses:
             buses[bus.config.id] = self._supervise(bus.config.id, bus, buses)
@@ -124,6 +134,7 @@ class Daemon:
                     group.create_task(outputs.run(), name="outputs")
                     group.create_task(self._watch_clock(), name="clock")
                     group.create_task(self._checkpoints.run(self._pipeline.note), name="checkpoints")
+                    group.create_task(keeper.run(), name="storekeeper")
                     control = ControlServer(self._views, self._data)
                     group.create_task(self._beside("control socket", control.run()), name="control")
                     group.create_task(self._beside("page", self._page().run()), name="page")
@@ -182,6 +193,11 @@ class Daemon:
         self._views.observed(observation)
         if isinstance(observation, Poll):
             outputs.seen(observation)
+
+    def _store_looked_at(self, now: StoreNow) -> None:
+        self._views.store = now
+        self._views.changed()
+        self._pipeline.measured(filled(now.fill, self._clock.now()))
 
     def _device_changed(self, device: Supervised) -> None:
         self._views.changed()

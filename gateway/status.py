@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from model.time import TimeSource
+
 
 class PointNow(msgspec.Struct, frozen=True):
     """`value` is in `unit`, None where `quality` is not good. `at` is when this poll was made (us, UTC).
@@ -88,6 +90,15 @@ class LinkNow(msgspec.Struct, frozen=True):
     ignored: int = 0
 
 
+class StoreNow(msgspec.Struct, frozen=True):
+    """`bytes` of at most `bound` are taken on the disk; `fill` is the share of the bound that cannot go without a loss."""
+
+    bytes: int
+    bound: int
+    fill: float
+    refusing: bool
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     gateway: str
     version: str
@@ -99,15 +110,58 @@ class Snapshot(msgspec.Struct, frozen=True):
     scans: list[ScanNow]
     streams: list[StreamNow]
     link: LinkNow
+    store: StoreNow
+
+
+class PlotMinute(msgspec.Struct, frozen=True):
+    """What a point did in one minute: least, greatest and last of its `good` values, None where there was none.
+
+    `t` is the first record's time (us UTC) by the best clock that its boot ever had, and `source` says which that was.
+    `bad` counts the other polls by their quality.
+    """
+
+    t: int
+    source: TimeSource
+    low: float | None
+    high: float | None
+    last: float | None
+    good: int
+    bad: dict[str, int]
+
+
+class Plot(msgspec.Struct, frozen=True):
+    """One point over a span of time, oldest first. `behind`: so many records are not in it yet."""
+
+    device: str
+    point: str
+    unit: str
+    label: dict[str, str]
+    behind: int
+    minutes: list[PlotMinute]
+
+
+class Rebuilding(msgspec.Struct, frozen=True):
+    """So many records `of` all are in the views again."""
+
+    done: int
+    of: int
 
 
 class Backend(Protocol):
-    """What the page and the control socket may ask of the daemon. All of it only reads."""
+    """What the page and the control socket may ask of the daemon. No record is changed by any of it."""
 
     def snapshot(self) -> Snapshot: ...
 
     def series(self, device: str, point: str) -> list[tuple[int, float | None]]:
         """The last hour of one point as (us UTC, value or None for a gap). Raises KeyError."""
+        ...
+
+    async def plot(self, device: str, point: str, since: int, until: int) -> Plot:
+        """One point from `since` to `until` (us UTC), minute by minute. Raises KeyError, ViewsError."""
+        ...
+
+    def rebuild(self) -> AsyncIterator[Rebuilding]:
+        """Drop the views and take them out of the journal again; ends when all is there. Raises ViewsError."""
         ...
 
     def changes(self) -> AsyncIterator[None]:

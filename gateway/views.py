@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.pipeline import Pipeline
-from gateway.status import AlarmNow, DeviceNow, LinkNow, PointNow, Problem, ScanNow, Snapshot, StreamNow
+from gateway.status import AlarmNow, DeviceNow, LinkNow, PointNow, Problem, ScanNow, Snapshot, StoreNow, StreamNow
 from gateway.supervisor import Supervised
 from model.errors import DoorpostError
 from model.observation import Observation, Poll, Scan, TagWindow
@@ -55,6 +55,7 @@ class Views:
         self._watchers: dict[str, set[asyncio.Queue[Observation]]] = {}
         self._changed = asyncio.Event()
         self._committed = asyncio.Event()
+        self.store = StoreNow(0, 0, 0.0, False)
         self.pipeline: Pipeline | None = None
         self.uplink: Uplink | None = None
         journal.on_commit(self._on_commit)
@@ -114,6 +115,7 @@ class Views:
             scans=list(self._scans),
             streams=[self._stream(s) for s in STREAMS],
             link=self._link(),
+            store=self.store,
         )
 
     def series(self, device: str, point: str) -> list[tuple[int, float | None]]:

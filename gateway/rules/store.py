@@ -1,5 +1,6 @@
 """The store fills up: an alarm of its own at each level, cleared when there is room again. It moves no siren and no lamp."""
 
+import math
 from typing import ClassVar
 
 import msgspec
@@ -7,13 +8,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.rules.base import Acked, Input, OpenAlarm, PointInput, Profile, Say, Step, alarm_id, said
 from model.bodies import Cause
+from model.observation import Quality
 from model.time import Stamp
 
 DEVICE, POINT = "gateway", "store"
-"""What it watches: the share of the store that could not be dropped without a loss, in %."""
+WATCHED = f"{DEVICE}.{POINT}"
+"""The share of the store that cannot go without a loss, in %."""
 _ID = "gateway.store"
-"""Not an id that the settings allow, so no configured rule has it."""
+"""An id that the settings do not allow, so no configured rule has it."""
 _WHAT = "store_full"
+
+
+def filled(share: float, at: Stamp) -> PointInput:
+    """What the rule is told; rounded down, so that a level that is shown is one that is reached."""
+    return PointInput(DEVICE, POINT, math.floor(share * 1000) / 10, "%", Quality.GOOD, at)
 
 
 class Levels(BaseModel):

@@ -16,6 +16,7 @@ from gateway.status import (
     Problem,
     ScanNow,
     Snapshot,
+    StoreNow,
     StreamNow,
 )
 
@@ -139,4 +140,5 @@ def _start(now: int) -> Snapshot:
             StreamNow("7f3a", "diag", 802, 700, 2, 100, 0),
         ],
         link=LinkNow("online", "mqtts://broker.example:8883", "up", now - 90 * MINUTE_US, None),
+        store=StoreNow(1_288_490_189, 4_026_531_840, 0.041, False),
     )

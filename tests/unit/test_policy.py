@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.record import SERIES, STREAMS, Series, Stream
-from sync.journal.policy import DAY_US, LEAST_BYTES, Drop, Holdings, Plan, SegmentInfo, key, plan
+from sync.journal.inventory import SegmentInfo
+from sync.journal.policy import DAY_US, LEAST_BYTES, Drop, Holdings, Plan, key, plan
 
 MIB = 1024 * 1024
 NOW = 1_790_000_000_000_000
@@ -129,9 +130,7 @@ def test_the_order_of_pressure(world: World) -> None:
     """Diag settled, diag not settled, reading settled, reading not settled; of each series of a store the oldest first."""
     drops = world.plan().drops
     ranks = [
-        (drop.segment.series == "reading", not world.free(drop.segment))
-        for drop in drops
-        if drop.reason == "pressure"
+        (drop.segment.series == "reading", not world.free(drop.segment)) for drop in drops if drop.reason == "pressure"
     ]
     assert ranks == sorted(ranks)
     for one in {(d.segment.store, d.segment.series) for d in drops}:
