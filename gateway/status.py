@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from model.texts import size
 from model.time import TimeSource
 
 
@@ -44,7 +45,11 @@ class DeviceNow(msgspec.Struct, frozen=True):
 
 
 class AlarmNow(msgspec.Struct, frozen=True):
-    """An alarm that is not over. `what` is a key of the catalogue (`alarm.WHAT`), e.g. temperature_high, lift_alarm."""
+    """An alarm that is not over. `what` is a key of the catalogue (`alarm.WHAT`), e.g. temperature_high, lift_alarm.
+
+    `raised` is where that lies by the best clock that its boot ever had, which `raised_source` names: nobody knows
+    when it was where that is `unknown`.
+    """
 
     id: str
     what: str
@@ -52,6 +57,7 @@ class AlarmNow(msgspec.Struct, frozen=True):
     point: str | None
     state: Literal["raised", "acked"]
     raised: int
+    raised_source: TimeSource
     value: float | None
     unit: str | None
     acked_by: str | None
@@ -97,6 +103,10 @@ class StoreNow(msgspec.Struct, frozen=True):
     bound: int
     fill: float
     refusing: bool
+
+    def words(self) -> dict[str, str]:
+        """What fills the text `page.store`."""
+        return {"used": size(self.bytes), "bound": size(self.bound), "percent": str(int(self.fill * 100))}
 
 
 class Snapshot(msgspec.Struct, frozen=True):

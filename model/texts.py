@@ -55,6 +55,16 @@ def text(key: str, /, lang: str, **params: object) -> str:
     return _filled(key, _short(lang), params) or " ".join([key, *(f"{k}={v}" for k, v in params.items())])
 
 
+def size(count: int) -> str:
+    """Bytes as people write them: `1.2 GiB`."""
+    value, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1000:
+            break
+        value, unit = value / 1024, larger
+    return f"{value:.1f} {unit}" if unit != "B" else f"{count} B"
+
+
 def hint(code: str, /, lang: str, **params: object) -> str | None:
     """What the person can do about an error, where the catalogue knows something."""
     return _filled(f"error.{code}", f"hint_{_short(lang)}", params)

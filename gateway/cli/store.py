@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from gateway.cli.leaf import Exit, branch, data_option, leaf
 from gateway.cli.show import Show, local_time
 from gateway.client import ask
+from gateway.status import StoreNow
 from model.record import STREAMS
 from model.texts import text
 
@@ -21,13 +23,15 @@ def add(root: click.Group, lang: str) -> None:
     @leaf(group, "status", lang, data_option(lang))
     def status(show: Show, *, data: Path) -> int:
         (snapshot,) = ask(data, "snapshot")
+        store = msgspec.convert(snapshot["store"], StoreNow)
         if show.as_json:
-            show.document({key: snapshot[key] for key in ("gateway", "now", "store_ok", "streams", "link")})
+            show.document({key: snapshot[key] for key in ("gateway", "now", "store_ok", "store", "streams", "link")})
         else:
             show.table(
                 ("page.column.stream", *(f"page.column.{count}" for count in _COUNTS), "cli.column.store"),
                 [[one["stream"], *(str(one[c]) for c in _COUNTS), one["store"]] for one in snapshot["streams"]],
             )
+            show.line(show.words("page.store", **store.words()))
             link = snapshot["link"]
             show.line(show.words(f"page.link.{link['state']}", broker=link["broker"]))
             show.line(show.words(f"page.central.{link['central']}"))
@@ -35,7 +39,9 @@ def add(root: click.Group, lang: str) -> None:
                 show.line(show.words("cli.store_status.ignored", n=link["ignored"]))
             if not snapshot["store_ok"]:
                 show.line(show.words("page.summary.store"))
-        return Exit.OK if snapshot["store_ok"] else Exit.PROBLEM
+            if store.refusing:
+                show.line(show.words("page.summary.refusing"))
+        return Exit.OK if snapshot["store_ok"] and not store.refusing else Exit.PROBLEM
 
     stream = click.Argument(["stream"], required=False, type=click.Choice([str(one) for one in STREAMS]))
     count = click.Option(

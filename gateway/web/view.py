@@ -7,7 +7,7 @@ from functools import partial
 from string import digits
 from typing import Any
 
-from gateway.status import AlarmNow, DeviceNow, LinkNow, PointNow, Problem, ScanNow, Snapshot, StreamNow
+from gateway.status import AlarmNow, DeviceNow, LinkNow, PointNow, Problem, ScanNow, Snapshot, StoreNow, StreamNow
 from model.texts import hint, text
 
 _LEVELS = ("idle", "ok", "warn", "bad")
@@ -57,6 +57,7 @@ def view(now: Snapshot, lang: str) -> dict[str, Any]:
         "devices": [_device(device, now.now, lang) for device in now.devices],
         "alarms": [_alarm(alarm, _labels(now, lang), lang) for alarm in alarms],
         "scans": [_scan(scan) for scan in now.scans],
+        "store": _store(now.store, any(alarm.what == "store_full" for alarm in now.alarms), lang),
         "streams": [_stream(stream, len({s.store for s in now.streams}) > 1, lang) for stream in now.streams],
     }
 
@@ -76,6 +77,8 @@ def _summary(now: Snapshot, lang: str) -> dict[str, Any]:
         lines.append(_light("bad", say("page.summary.raised", count=raised)))
     if not now.store_ok:
         lines.append(_light("bad", say("page.summary.store")))
+    if now.store.refusing:
+        lines.append(_light("bad", say("page.summary.refusing")))
     if down:
         worst = max((_HEALTH[device.health] for device in down), key=_LEVELS.index)
         lines.append(_light(worst, say("page.summary.devices", devices=", ".join(device.id for device in down))))
@@ -183,6 +186,12 @@ def _scan(scan: ScanNow) -> dict[str, Any]:
         "code": scan.code.translate(_CONTROL),
         "carrier": _CARRIERS.get(scan.carrier, scan.carrier) if scan.carrier else "",
     }
+
+
+def _store(store: StoreNow, filling: bool, lang: str) -> dict[str, Any]:
+    """`filling`: an alarm says so."""
+    level = "bad" if store.refusing else "warn" if filling else "ok"
+    return _light(level, text("page.store", lang, **store.words()))
 
 
 def _stream(stream: StreamNow, named: bool, lang: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from playwright.async_api import Browser, expect
 
-from gateway.status import Problem, StreamNow
+from gateway.status import Problem, StoreNow, StreamNow
 from support.browsing import served, tab
 from support.cold_room import alarm, measure
 
@@ -173,3 +173,13 @@ async def test_snapshot_is_there_for_programs(browser: Browser) -> None:
         shown = msgspec.json.decode(await opened.page.locator("body").inner_text())
         assert shown["gateway"] == "gw-demo-1"
         assert shown["now"] <= time.time_ns() // 1000
+
+
+async def test_the_store_says_how_full_it_is(browser: Browser) -> None:
+    """Below the counts, live; when readings are refused it is said on top."""
+    async with served() as server, tab(browser, server.url) as opened:
+        store = opened.page.locator("#store")
+        await expect(store).to_contain_text("1.2 GiB")
+        server.room.show(store=StoreNow(3_900_000_000, 4_026_531_840, 0.97, True))
+        await expect(store).to_contain_text("97%")
+        await expect(opened.page.locator("#summary li").first).to_contain_text("存储已满")

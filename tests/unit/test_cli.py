@@ -17,6 +17,7 @@ import pytest
 from gateway.cli import tree
 from gateway.cli.show import Show
 from gateway.datadir import claimed
+from gateway.status import StoreNow
 from support.cold_room import ColdRoom
 from support.control import serving
 
@@ -237,10 +238,14 @@ async def test_store_status(daemon: Daemon, tmp_path: Path) -> None:
     code, out, _ = await doorpost("store", "status", "--data", str(tmp_path))
     assert code == 0
     assert re.search(r"reading +15230 +15180 +50 +0 +0 +7f3a", out)
+    assert "On the disk: 1.2 GiB of at most 3.8 GiB. What must stay takes 4 % of that.\n" in out
     daemon.show(store_ok=False)
     code, out, _ = await doorpost("store", "status", "--data", str(tmp_path), "--json")
     assert code == 1
     assert json.loads(out)["streams"][0]["captured"] == 4
+    daemon.show(store_ok=True, store=StoreNow(10**9, 10**9, 1.0, True))
+    code, out, _ = await doorpost("store", "status", "--data", str(tmp_path))
+    assert (code, out.splitlines()[-1]) == (1, "The store is full: no readings are kept any more, alarms still are")
 
 
 async def test_store_tail(daemon: Daemon, tmp_path: Path) -> None:

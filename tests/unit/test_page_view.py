@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.status import AlarmNow, DeviceNow, LinkNow, Snapshot
+from gateway.status import AlarmNow, DeviceNow, LinkNow, Snapshot, StoreNow
 from gateway.web.view import view
 from model.observation import Quality
 from model.record import STREAMS
@@ -46,6 +46,7 @@ def test_every_state_has_its_words(lang: str) -> None:
         changed(devices=[msgspec.structs.replace(device, health=state) for state in states(DeviceNow, "health")]),
         changed(devices=[msgspec.structs.replace(device, points=[measure("t", None, "Cel", q) for q in Quality])]),
         changed(alarms=[alarm(state=state, acked_by=by) for state in states(AlarmNow, "state") for by in (None, "Li")]),
+        changed(store=StoreNow(10**9, 10**9, 1.0, True), alarms=[alarm(what="store_full", point="store", unit="%")]),
         changed(streams=[msgspec.structs.replace(stream, stream=name, lost=7) for name in STREAMS], store_ok=False),
     ]
     for snapshot in snapshots:
@@ -118,3 +119,15 @@ def test_summary_is_as_bad_as_its_worst_line() -> None:
     loud = view(msgspec.structs.replace(quiet, alarms=[alarm(state="acked"), alarm()]), "en")["summary"]
     assert [line["level"] for line in loud["lines"]] == ["bad", "warn"]
     assert loud["level"] == "bad"
+
+
+def test_the_store_says_how_full_it_is() -> None:
+    """Green while nothing is wrong, yellow while its alarm is open, red when readings are refused: then it is said on top too."""
+    store = StoreNow(1_288_490_189, 4_026_531_840, 0.716, False)
+    words = "On the disk: 1.2 GiB of at most 3.8 GiB. What must stay takes 71 % of that."
+    full = alarm(what="store_full", device="gateway", point="store", value=70.0, unit="%")
+    seen = [view(changed(store=store, alarms=alarms), "en")["store"] for alarms in ([], [full])]
+    assert seen == [{"level": "ok", "text": words}, {"level": "warn", "text": words}]
+    refusing = view(changed(store=msgspec.structs.replace(store, refusing=True)), "en")
+    assert refusing["store"]["level"] == refusing["summary"]["level"] == "bad"
+    assert refusing["summary"]["lines"][0]["text"].startswith("The store is full")

@@ -100,7 +100,7 @@ function setCode(element, code) {
 function show(changed) {
   Object.assign(state, changed);
   if (state.version !== document.documentElement.dataset.version) return location.reload();
-  if (changed.time) fill($("#time"), state.time);
+  for (const part of ["time", "store"]) if (changed[part]) fill($(`#${part}`), state[part]);
   if (changed.summary) {
     fill($("#summary"), state.summary);
     document.title = { ok: "", warn: "▲ ", bad: "⬣ " }[state.summary.level] + state.gateway;
