@@ -10,7 +10,7 @@ import apsw
 
 from model.record import Stream
 from sync.journal.files import store_errors, sync_directory
-from sync.journal.segment import Head, Identity, blank, next_readable, span_of, streams_of
+from sync.journal.segment import SCHEMA_VERSION, Head, Identity, blank, next_readable, span_of, streams_of
 
 ASIDE = ".damaged"
 _PARTS = ("", "-wal", "-shm")
@@ -64,6 +64,8 @@ def _fill(db: apsw.Connection, damaged: Path, identity: Identity) -> bool:
     try:
         with closing(apsw.Connection(str(damaged))) as source:
             source.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+            if source.pragma("user_version") != SCHEMA_VERSION:
+                return True  # damaged and of an earlier version: set aside is all that can be done for it
             for table in ("start", "state", "common"):
                 with suppress(apsw.CorruptError, apsw.SQLError):
                     for row in source.execute(f"SELECT * FROM {table}"):  # noqa: S608

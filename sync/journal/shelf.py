@@ -98,11 +98,30 @@ class Shelf:
                     if match[4]:
                         self.aside.append(path.name)
         for series, numbers in names.items():
+            if sealed:
+                expected = range(min(numbers, default=1), max(numbers, default=0) + 1)
+            else:
+                expected = range(self._dropped(series, names["core"]) + 1, max(numbers, default=1) + 1)
             found: list[File] = []
-            expected = range(min(numbers, default=1), max(numbers, default=0 if sealed else 1) + 1)
             for number in expected:
                 found.append(self._file(series, number, found[-1].path if found else None, sealed=sealed))
             self.files[series] = tuple(found)
+
+    def _dropped(self, series: Series, core: set[int]) -> int:
+        """The number of the last segment of a series that was dropped, as the youngest readable core file says; 0 of none."""
+        for number in sorted(core, reverse=True):
+            try:
+                segment = Segment(self.dir / file_name("core", number), writable=True)
+            except StoreError:  # it is going to be mended
+                continue
+            try:
+                name = segment.state().get(f"dropped/{self.id}/{series}", b"").decode()
+                return number_of(Path(name)) if name else 0
+            except StoreDamaged:
+                continue
+            finally:
+                segment.close()
+        return 0
 
     def _file(self, series: Series, number: int, before: Path | None, *, sealed: bool) -> File:
         path = self.dir / file_name(series, number)

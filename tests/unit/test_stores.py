@@ -1,0 +1,254 @@
+"""Damaged, missing and older files at a start: nothing is overwritten, what can be read still drains, and the gateway starts."""
+
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from model.errors import StoreDamaged, StoreError
+from model.record import STREAMS, Stream, chain, genesis
+from support.journals import GW, drafts, number, numbers, verified
+from support.source import BOOT, T0, at, new_id
+from sync.journal.journal import Journal
+from sync.journal.view import StoreView, with_lost
+
+SMALL = 220 * 1024
+
+
+async def filled(directory: Path, count: int = 60) -> tuple[str, dict[int, bytes]]:
+    """A closed journal with several segments of each series; its store and the readings' bodies by number."""
+    journal = await Journal.open(directory, GW, group_s=0, segment_max_bytes=SMALL)
+    for n in range(1, count + 1, 6):
+        some = range(n, min(n + 6, count + 1))
+        await journal.append(drafts(Stream.READING, some, padding=4000))
+        await journal.append(drafts(Stream.EVENT, some, padding=4000), state={"rule/a": b"%d" % some[-1]})
+    bodies = {r.seq: r.body for r in await verified(journal, Stream.READING)}
+    await journal.close()
+    return journal.store, bodies
+
+
+async def readable(view: StoreView, stream: Stream) -> tuple[dict[int, bytes], list[tuple[int, int]]]:
+    """All that can be read of a store's stream, and the holes in it; as the sender goes over it."""
+    found: dict[int, bytes] = {}
+    holes: list[tuple[int, int]] = []
+    seq = view.low(stream)
+    while seq <= view.last(stream):
+        try:
+            part = await view.read(stream, seq, 100, 64 * 1024)
+        except StoreDamaged:
+            good = await view.next_good(stream, seq)
+            holes.append((seq, good - 1))
+            seq = good
+            continue
+        found |= {r.seq: r.body for r in part.records}
+        seq = part.records[-1].seq + 1
+    return found, holes
+
+
+def segment(directory: Path, name: str) -> Path:
+    (path,) = directory.glob(f"*/{name}")
+    return path
+
+
+async def test_rubbish_in_place_of_a_file(tmp_path: Path) -> None:
+    """The file is set aside as it is; the store is sealed and drains; a new one takes what comes, with the rules' state."""
+    store, bodies = await filled(tmp_path)
+    damaged = segment(tmp_path, "reading-000002.db")
+    damaged.write_bytes(b"rubbish" * 1000)
+    journal = await Journal.open(tmp_path, GW)
+    assert damaged.with_name(damaged.name + ".damaged").read_bytes() == b"rubbish" * 1000
+    assert journal.store != store
+    (told,) = journal.untold
+    assert (told.store, told.why, told.aside) == (store, "damaged", ["reading-000002.db.damaged"])
+    assert journal.state("rule/a") == b"60"
+    (sealed,) = journal.sealed
+    assert sealed.last(Stream.READING) == 60
+    found, holes = await readable(sealed, Stream.READING)
+    (hole,) = holes
+    assert found == {n: body for n, body in bodies.items() if not hole[0] <= n <= hole[1]}
+    assert 10 < len(found) < 60
+    assert (await readable(sealed, Stream.EVENT))[1] == []
+    assert await journal.append(drafts(Stream.READING, [61])) == [1]
+    await journal.close()
+
+
+async def test_a_store_is_sealed_only_once(tmp_path: Path) -> None:
+    """The next start finds it as it is: nothing more is set aside, and it is told until a record of it was written."""
+    store, _ = await filled(tmp_path)
+    segment(tmp_path, "core-000001.db").unlink()
+    first = await Journal.open(tmp_path, GW)
+    await first.append([], state={f"sealed/{store}": b""})
+    await first.close()
+    aside = sorted(tmp_path.glob("*/*damaged*"))
+    again = await Journal.open(tmp_path, GW)
+    assert (again.store, again.untold, [v.id for v in again.sealed]) == (first.store, [], [store])
+    assert sorted(tmp_path.glob("*/*damaged*")) == aside
+    await again.close()
+
+
+@pytest.mark.parametrize("name", ["core-000001.db", "reading-000002.db", "core-000003.db"])
+async def test_missing_file(tmp_path: Path, name: str) -> None:
+    """Whichever it is, what is left is still there to be sent."""
+    store, bodies = await filled(tmp_path)
+    segment(tmp_path, name).unlink()
+    journal = await Journal.open(tmp_path, GW)
+    (sealed,) = journal.sealed
+    assert (sealed.id, sealed.id != journal.store) == (store, True)
+    found, holes = await readable(sealed, Stream.READING)
+    assert found == {n: b for n, b in bodies.items() if not any(x <= n <= y for x, y in holes)}
+    events, lost = await readable(sealed, Stream.EVENT)
+    assert len(events) + sum(b - a + 1 for a, b in lost) == sealed.last(Stream.EVENT)
+    assert len(found) + len(events) > 60
+    await journal.close()
+
+
+@pytest.mark.parametrize("page", [0, 1, 5, 9, 20])
+async def test_any_page_destroyed(tmp_path: Path, page: int) -> None:
+    """All but what stood on that page is still there; no record comes out that was not put in."""
+    _, bodies = await filled(tmp_path)
+    path = segment(tmp_path, "reading-000001.db")
+    with path.open("r+b") as file:
+        file.seek(4096 * page)
+        file.write(b"\xa5" * 4096)
+    journal = await Journal.open(tmp_path, GW)
+    found: dict[int, bytes] = {}
+    for view in (*journal.sealed, journal.current):
+        found |= (await readable(view, Stream.READING))[0]
+    assert all(bodies[n] == body for n, body in found.items())
+    assert len(found) >= (56 if page not in (1, 2, 4) else 35), (
+        "one page, or all of the file where it held the others' places"
+    )
+    await journal.close()
+
+
+async def test_a_record_that_was_changed_is_stepped_over(tmp_path: Path) -> None:
+    """Whoever changes one makes a hole of one; the records behind it are proven by the hash that stands beside it."""
+    store, bodies = await filled(tmp_path)
+    with closing(apsw.Connection(str(segment(tmp_path, "reading-000001.db")))) as db:
+        db.execute("UPDATE record SET body = '{}' WHERE id & 0xffffffff = 7")
+    journal = await Journal.open(tmp_path, GW)
+    assert journal.store == store
+    found, holes = await readable(journal.current, Stream.READING)
+    assert holes == [(7, 7)]
+    assert sorted(found) == sorted(bodies.keys() - {7})
+    await journal.declare_damage(store, Stream.READING, 7, 7, "unreadable", at())
+    assert journal.lost(Stream.READING) == [(7, 7, "damaged")]
+    said = (await verified(journal, Stream.AUDIT))[-1]
+    assert said.kind == "store.damage/1"
+    await journal.close()
+
+
+async def test_deleted_records_are_a_hole(tmp_path: Path) -> None:
+    """Without the hash before it nobody can prove the next record: it goes with them."""
+    await filled(tmp_path)
+    with closing(apsw.Connection(str(segment(tmp_path, "reading-000001.db")))) as db:
+        db.execute("DELETE FROM record WHERE id & 0xffffffff BETWEEN 5 AND 8")
+    journal = await Journal.open(tmp_path, GW)
+    assert (await readable(journal.current, Stream.READING))[1] == [(5, 9)]
+    await journal.close()
+
+
+async def test_a_crash_while_salvaging_changes_nothing(tmp_path: Path) -> None:
+    """Between the two renames: the damaged file is aside and nothing is in its place."""
+    store, _ = await filled(tmp_path)
+    path = segment(tmp_path, "reading-000002.db")
+    path.rename(path.with_name(path.name + ".damaged"))
+    journal = await Journal.open(tmp_path, GW)
+    assert ([v.id for v in journal.sealed], journal.untold[0].aside) == ([store], ["reading-000002.db.damaged"])
+    found, holes = await readable(journal.sealed[0], Stream.READING)
+    assert (len(found), holes) == (60, []), "what was aside was whole"
+    await journal.close()
+
+
+async def test_several_open_stores_are_refused(tmp_path: Path) -> None:
+    """Somebody has put a second one there: which is this gateway's nobody can say."""
+    await filled(tmp_path, 1)
+    other = tmp_path / "other"
+    await filled(other, 1)
+    (theirs,) = (p for p in other.iterdir() if p.is_dir())
+    theirs.rename(tmp_path / theirs.name)
+    with pytest.raises(StoreError) as caught:
+        await Journal.open(tmp_path, GW)
+    assert caught.value.code == "stores_several"
+
+
+async def test_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    await filled(tmp_path, 1)
+    path = segment(tmp_path, "core-000001.db")
+    with closing(apsw.Connection(str(path))) as db:
+        db.pragma("user_version", 99)
+    before = path.read_bytes()
+    with pytest.raises(StoreError) as caught:
+        await Journal.open(tmp_path, GW)
+    assert (caught.value.code, path.read_bytes()) == ("store_newer", before)
+
+
+V1 = """
+CREATE TABLE segment(gw TEXT NOT NULL, store TEXT NOT NULL, series TEXT NOT NULL, number INTEGER NOT NULL);
+CREATE TABLE start(stream TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE boot(id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE);
+CREATE TABLE kind(id INTEGER PRIMARY KEY, kind TEXT NOT NULL UNIQUE);
+CREATE TABLE record(
+  id INTEGER PRIMARY KEY,
+  t INTEGER NOT NULL, source TEXT NOT NULL, err_ms INTEGER, mono INTEGER NOT NULL,
+  boot INTEGER NOT NULL, kind INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE TABLE state(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+"""As the first version of this program made it."""
+
+
+def first_version(directory: Path) -> str:
+    """A store of three records on `event`, none on the others, as the first version left it, with its WAL."""
+    store = new_id()
+    (directory / store).mkdir()
+    for series, streams in (("core", STREAMS[:3]), ("reading", STREAMS[3:4]), ("diag", STREAMS[4:])):
+        with closing(apsw.Connection(str(directory / store / f"{series}-000001.db"))) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute(V1)
+            db.execute("INSERT INTO segment VALUES(?, ?, ?, 1)", (GW, store, series))
+            db.executemany("INSERT INTO start VALUES(?, 0, ?)", [(s.value, genesis(store)) for s in streams])
+            if series == "core":
+                db.execute("INSERT INTO boot VALUES(1, ?)", (BOOT,))
+                db.execute("INSERT INTO kind VALUES(1, 'scan/1')")
+                for r in chain(genesis(store), GW, store, Stream.EVENT, 1, drafts(Stream.EVENT, [1, 2, 3])):
+                    row = (2 << 48 | r.seq, r.at.t, r.at.tq.source, r.at.tq.err_ms, r.at.mono, r.body, r.hash)
+                    db.execute("INSERT INTO record VALUES(?, ?, ?, ?, ?, 1, 1, ?, ?)", row)
+                db.execute("INSERT INTO state VALUES('ack/event', ?), ('rule/a', ?)", (b'{"upto":2}', b"x"))
+            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    return store
+
+
+async def test_store_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    """Its records keep number and hash, its state keeps its meaning, and it takes new ones."""
+    store = first_version(tmp_path)
+    journal = await Journal.open(tmp_path, GW)
+    assert (journal.store, await numbers(journal, Stream.EVENT)) == (store, [1, 2, 3])
+    assert journal.states("") == {f"ack/{store}/event": b'{"upto":2}', "rule/a": b"x"}
+    assert await journal.append(drafts(Stream.EVENT, [4])) == [4]
+    assert [number(r.body) for r in await verified(journal, Stream.EVENT)] == [1, 2, 3, 4]
+    await journal.close()
+
+
+async def test_a_migration_that_cannot_end_leaves_the_old_file(tmp_path: Path) -> None:
+    """A record whose boot is unknown cannot be brought over: the file stays, aside, and what is whole of it is salvaged."""
+    store = first_version(tmp_path)
+    path = tmp_path / store / "core-000001.db"
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute("UPDATE record SET boot = 9 WHERE id & 255 = 3")
+    journal = await Journal.open(tmp_path, GW)
+    with closing(apsw.Connection(str(path.with_name(path.name + ".damaged")))) as db:
+        assert db.execute("SELECT count(*) FROM record").get == 3
+    assert [view.id for view in journal.sealed] == [store]
+    await journal.close()
+
+
+def test_lost_ranges_are_kept_in_order_and_never_twice() -> None:
+    lost = with_lost([], (10, 20, "pressure"))
+    lost = with_lost(lost, (21, 30, "pressure"))
+    assert lost == [(10, 30, "pressure")]
+    lost = with_lost(lost, (5, 5, "damaged"))
+    lost = with_lost(lost, (3, 40, "retired"))
+    assert lost == [(3, 4, "retired"), (5, 5, "damaged"), (6, 9, "retired"), (10, 30, "pressure"), (31, 40, "retired")]
+    assert T0
