@@ -19,6 +19,7 @@ from gateway.control import ControlServer
 from gateway.datadir import claimed
 from gateway.outputs import Outputs
 from gateway.pipeline import Pipeline
+from gateway.projection.follow import Projection
 from gateway.retention import RETENTIONS
 from gateway.rules.base import Rule
 from gateway.rules.registry import RULES
@@ -109,6 +110,7 @@ class Daemon:
             on_alarms=self._views.changed,
         )
         self._views.pipeline = self._pipeline
+        projection = self._views.projection = Projection(self._data / "views.db", self._journal)
         self._checkpoints = Checkpoints(s.gateway.id, self._journal, self._clock, self._data / "gateway.key")
         stores = self._data / "stores"
         keeper = Storekeeper(self._journal, self._clock, stores, s.store.limit, retention, self._store_looked_at)
@@ -135,6 +137,7 @@ class Daemon:
                     group.create_task(self._watch_clock(), name="clock")
                     group.create_task(self._checkpoints.run(self._pipeline.note), name="checkpoints")
                     group.create_task(keeper.run(), name="storekeeper")
+                    group.create_task(self._beside("views", projection.run()), name="views")
                     control = ControlServer(self._views, self._data)
                     group.create_task(self._beside("control socket", control.run()), name="control")
                     group.create_task(self._beside("page", self._page().run()), name="page")

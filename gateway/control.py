@@ -16,6 +16,7 @@ import msgspec
 from gateway.datadir import socket_address
 from gateway.status import Backend, Problem
 from model.errors import ContractError, DoorpostError
+from model.time import Micros
 from sync.contract.messages import StreamName
 
 PATIENCE_S = 10.0
@@ -35,6 +36,17 @@ class AskSeries(_Request, frozen=True, tag="series"):
     point: str
 
 
+class AskPlot(_Request, frozen=True, tag="plot"):
+    device: str
+    point: str
+    since: Micros
+    until: Micros
+
+
+class AskRebuild(_Request, frozen=True, tag="rebuild"):
+    pass
+
+
 class AskWatch(_Request, frozen=True, tag="watch"):
     device: str
 
@@ -45,7 +57,7 @@ class AskTail(_Request, frozen=True, tag="tail"):
     follow: bool = False
 
 
-_decoder = msgspec.json.Decoder(AskSnapshot | AskSeries | AskWatch | AskTail)
+_decoder = msgspec.json.Decoder(AskSnapshot | AskSeries | AskPlot | AskRebuild | AskWatch | AskTail)
 
 
 class ControlServer:
@@ -111,20 +123,30 @@ class ControlServer:
         match request:
             case AskSnapshot():
                 yield self._backend.snapshot()
-            case AskSeries(device, point):
-                try:
-                    yield self._backend.series(device, point)
-                except KeyError as err:
-                    raise ContractError("series_unknown", device=device, point=point) from err
+            case AskSeries() | AskPlot():
+                yield await self._of_point(request)
             case AskWatch(device):
                 try:
                     async for observation in self._backend.watch(device):
                         yield observation
                 except KeyError as err:
                     raise ContractError("device_unknown", device=device) from err
-            case AskTail(stream, count, follow):
-                async for record in self._backend.tail(stream, count, follow):
-                    yield record
+            case AskTail() | AskRebuild():
+                async for item in self._told(request):
+                    yield item
+
+    async def _of_point(self, ask: AskSeries | AskPlot) -> Any:
+        try:
+            if isinstance(ask, AskSeries):
+                return self._backend.series(ask.device, ask.point)
+            return await self._backend.plot(ask.device, ask.point, ask.since, ask.until)
+        except KeyError as err:
+            raise ContractError("series_unknown", device=ask.device, point=ask.point) from err
+
+    def _told(self, ask: AskTail | AskRebuild) -> AsyncIterator[Any]:
+        if isinstance(ask, AskTail):
+            return self._backend.tail(ask.stream, ask.count, ask.follow)
+        return self._backend.rebuild()
 
 
 async def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:

@@ -202,8 +202,9 @@ class Pipeline:
         """On `audit` before the first reading that names it: core is committed first."""
         self._maps.add(poll.map.hash)
         key = f"map/{poll.map.hash}"
-        if self._journal.state(key) is None:
-            _ = self._owed.submit([point_map_draft(poll)], poll.device, state={key: b""})
+        if not self._journal.state(key):
+            one = point_map_draft(poll)  # its body stays in the state: readings outlive the record that explains them
+            _ = self._owed.submit([one], poll.device, state={key: one.body})
 
     def _reading_refused(self, device: str, t: int, error: StoreError) -> None:
         self._owed.missed(device, why_not(error), t)

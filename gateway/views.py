@@ -10,12 +10,27 @@ from typing import Any
 import msgspec
 
 from gateway.pipeline import Pipeline
-from gateway.status import AlarmNow, DeviceNow, LinkNow, PointNow, Problem, ScanNow, Snapshot, StoreNow, StreamNow
+from gateway.projection.follow import Projection
+from gateway.rules.base import OpenAlarm
+from gateway.status import (
+    AlarmNow,
+    DeviceNow,
+    LinkNow,
+    Plot,
+    PointNow,
+    Problem,
+    Rebuilding,
+    ScanNow,
+    Snapshot,
+    StoreNow,
+    StreamNow,
+)
 from gateway.supervisor import Supervised
 from model.errors import DoorpostError
 from model.observation import Observation, Poll, Scan, TagWindow
 from model.record import STREAMS, Record, Stream
-from model.time import Clock
+from model.time import Clock, TimeQuality, TimeSource
+from model.timeline import Located
 from sync.journal.journal import Journal
 from sync.lane import Lane
 from sync.uplink import Uplink
@@ -50,13 +65,14 @@ class Views:
         self._polls: dict[str, Poll] = {}
         self._series: dict[str, deque[Poll]] = {}
         self._seen: dict[str, int] = {}
-        self._scans: deque[ScanNow] = deque(maxlen=SCANS_MAX)
+        self._scans: deque[tuple[int, str, str, str | None]] = deque(maxlen=SCANS_MAX)
         self._tags: dict[tuple[str, str], int] = {}
         self._watchers: dict[str, set[asyncio.Queue[Observation]]] = {}
         self._changed = asyncio.Event()
         self._committed = asyncio.Event()
         self.store = StoreNow(0, 0, 0.0, False)
         self.pipeline: Pipeline | None = None
+        self.projection: Projection | None = None
         self.uplink: Uplink | None = None
         journal.on_commit(self._on_commit)
 
@@ -74,7 +90,7 @@ class Views:
 
     def observed(self, observation: Observation) -> None:
         device = observation.device
-        self._seen[device] = observation.at.t
+        self._seen[device] = observation.at.mono
         match observation:
             case Poll():
                 self._polls[device] = observation
@@ -83,7 +99,7 @@ class Views:
                     series.append(observation)
             case Scan():
                 text = observation.data.decode("utf-8", "backslashreplace")
-                self._scans.appendleft(ScanNow(observation.at.t, device, text, observation.symbology))
+                self._scans.appendleft((observation.at.mono, device, text, observation.symbology))
             case TagWindow():
                 self._tag(observation)
         for queue in self._watchers.get(device, ()):
@@ -98,21 +114,23 @@ class Views:
         if len(self._tags) > SCANS_MAX:
             del self._tags[next(iter(self._tags))]
         if window.first.mono - last > _TAG_GONE_US:
-            self._scans.appendleft(ScanNow(window.first.t, window.device, window.epc, "epc"))
+            self._scans.appendleft((window.first.mono, window.device, window.epc, "epc"))
 
     # Backend
 
     def snapshot(self) -> Snapshot:
         now = self._clock.now()
+        # all times of this run are shown on the wall clock as it is now: one that was stepped disorders nothing
+        offset = now.t - now.mono
         return Snapshot(
             gateway=self._gw,
             version=self._version,
             now=now.t,
             time_source=now.tq.source,
             store_ok=self._journal.failed is None,
-            devices=[self._device(s, now.mono) for s in self._supervised.values()],
-            alarms=self._alarms(),
-            scans=list(self._scans),
+            devices=[self._device(s, now.mono, offset) for s in self._supervised.values()],
+            alarms=self._alarms(now.tq.source),
+            scans=[ScanNow(mono + offset, device, code, by) for mono, device, code, by in self._scans],
             streams=[self._stream(s) for s in STREAMS],
             link=self._link(),
             store=self.store,
@@ -125,8 +143,23 @@ class Views:
                 raise KeyError(device)
             return []
         position = polls[-1].map.index[point]
-        since = self._clock.mono() - SERIES_S * 1_000_000
-        return [(p.at.t, p.scaled(position)) for p in polls if p.at.mono >= since and p.map.hash == polls[-1].map.hash]
+        now = self._clock.now()
+        since = now.mono - SERIES_S * 1_000_000
+        offset = now.t - now.mono  # as in the snapshot
+        newest = polls[-1].map.hash
+        return [(p.at.mono + offset, p.scaled(position)) for p in polls if p.at.mono >= since and p.map.hash == newest]
+
+    async def plot(self, device: str, point: str, since: int, until: int) -> Plot:
+        assert self.projection
+        supervised = self._supervised.get(device)
+        plot = await self.projection.plot(device, point, since, until, supervised.points if supervised else None)
+        if plot is None:
+            raise KeyError(point)
+        return plot
+
+    def rebuild(self) -> AsyncIterator[Rebuilding]:
+        assert self.projection
+        return self.projection.rebuild()
 
     async def changes(self) -> AsyncIterator[None]:
         changed = self._changed
@@ -184,34 +217,40 @@ class Views:
 
     # parts of the snapshot
 
-    def _device(self, s: Supervised, mono: int) -> DeviceNow:
+    def _device(self, s: Supervised, mono: int, offset: int) -> DeviceNow:
         poll = self._polls.get(s.device)
         points = []
         if poll is not None:
             age = (mono - poll.at.mono) / 1e6
             points = [
-                PointNow(p.name, p.unit, poll.scaled(i), poll.quality_of(i), poll.at.t, age, p.label)
+                PointNow(p.name, p.unit, poll.scaled(i), poll.quality_of(i), poll.at.mono + offset, age, p.label)
                 for i, p in enumerate(poll.map.points)
             ]
-        return DeviceNow(s.device, s.kind, s.state.value, s.since, self._seen.get(s.device), problem(s.problem), points)
+        seen = self._seen.get(s.device)
+        last_seen = None if seen is None else seen + offset
+        return DeviceNow(s.device, s.kind, s.state.value, s.since, last_seen, problem(s.problem), points)
 
-    def _alarms(self) -> list[AlarmNow]:
+    def _alarms(self, clock: TimeSource) -> list[AlarmNow]:
         assert self.pipeline
-        return [
-            AlarmNow(
-                a.id,
-                a.what,
-                a.device,
-                a.point,
-                "acked" if a.acked_by else "raised",
-                a.raised,
-                a.value,
-                a.unit,
-                a.acked_by,
-                at_centre,
-            )
-            for a, at_centre in self.pipeline.alarms()
-        ]
+        return [self._alarm(alarm, at_centre, clock) for alarm, at_centre in self.pipeline.alarms()]
+
+    def _alarm(self, a: OpenAlarm, at_centre: bool, clock: TimeSource) -> AlarmNow:
+        """One that was raised just now is not in the views yet: then `clock` is what its time was read from."""
+        known = self.projection.alarms if self.projection else {}
+        at = known.get(a.id, Located(a.raised, TimeQuality(clock)))
+        return AlarmNow(
+            a.id,
+            a.what,
+            a.device,
+            a.point,
+            "acked" if a.acked_by else "raised",
+            at.utc if at else a.raised,
+            at.tq.source if at else "unknown",
+            a.value,
+            a.unit,
+            a.acked_by,
+            at_centre,
+        )
 
     def _stream(self, stream: Stream) -> StreamNow:
         lane = self.uplink.lanes[stream] if self.uplink else Lane(self._journal, self._journal.current, stream, None)

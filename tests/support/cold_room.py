@@ -12,8 +12,11 @@ from gateway.status import (
     AlarmNow,
     DeviceNow,
     LinkNow,
+    Plot,
+    PlotMinute,
     PointNow,
     Problem,
+    Rebuilding,
     ScanNow,
     Snapshot,
     StoreNow,
@@ -68,6 +71,25 @@ class ColdRoom:
             for s in range(3600, 0, -10)
         ]
 
+    async def plot(self, device: str, point: str, since: int, until: int) -> Plot:
+        """A wave of a whole day, with half an hour of faults and a whole one of nothing."""
+        if (device, point) not in {(d.id, p.name) for d in self._snapshot.devices for p in d.points}:
+            raise KeyError(device, point)
+        minutes = []
+        for n, t in enumerate(range(since, until, MINUTE_US)):
+            value = round(4 + math.sin(n / 100), 1)
+            if n < 600:
+                minutes.append(PlotMinute(t, "ntp", value - 1, value + 1, value, 60, {}))
+            elif n < 630:
+                minutes.append(PlotMinute(t, "ntp", None, None, None, 0, {"comm_error": 60}))
+            elif n >= 690:
+                minutes.append(PlotMinute(t, "ntp", value - 1, value + 1, value, 59, {"stale": 1}))
+        return Plot(device, point, "Cel", LABELS["temperature"], 0, minutes)
+
+    async def rebuild(self) -> AsyncIterator[Rebuilding]:
+        for done in (0, 5, 10):
+            yield Rebuilding(done, 10)
+
     async def changes(self) -> AsyncIterator[None]:
         shown = self._snapshot
         while True:
@@ -94,6 +116,7 @@ def alarm(**parts: Any) -> AlarmNow:
         "point": "temperature",
         "state": "raised",
         "raised": time.time_ns() // 1000 - 3 * MINUTE_US,
+        "raised_source": "ntp",
         "value": 9.4,
         "unit": "Cel",
         "acked_by": None,

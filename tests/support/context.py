@@ -13,13 +13,15 @@ from model.time import Clock, Stamp, TimeQuality
 
 
 class SystemClock:
-    """The real clocks, which a test may push forward by `ahead_us`."""
+    """The real clocks, which a test may push forward by `ahead_us`, and the wall clock alone by `stepped_us`."""
 
     boot = "boot"
     ahead_us = 0
+    stepped_us = 0
 
     def now(self) -> Stamp:
-        return Stamp(self.boot, time.time_ns() // 1000 + self.ahead_us, TimeQuality("unknown"), self.mono())
+        wall = time.time_ns() // 1000 + self.ahead_us + self.stepped_us
+        return Stamp(self.boot, wall, TimeQuality("unknown"), self.mono())
 
     def mono(self) -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 + self.ahead_us

@@ -123,15 +123,21 @@ async def test_a_plot_goes_on_after_a_reconnect(show: Show) -> None:
     assert show.series() == [5.0]
 
 
-async def test_a_plot_survives_a_wall_clock_set_back(show: Show) -> None:
-    """How far apart readings are is the uptime's matter; each is shown at the time that its stamp says."""
-    stamps = []
-    for back_s in (0, 0, 7200, 7200):
-        now = show.site.clock.now()
-        stamps.append(now.t - back_s * 1_000_000)
-        show.views.observed(Poll("room1", ROOM, [40, 500], msgspec.structs.replace(now, t=stamps[-1])))
-        show.site.later(1)
-    assert [t for t, _ in show.views.series("room1", "temperature")] == stamps
+@pytest.mark.parametrize("step_s", [-7200, 1_800_000_000])
+async def test_what_is_shown_moves_with_a_stepped_wall_clock(show: Show, step_s: int) -> None:
+    """Set back two hours, or out of 1970: plot, last contact and scans stay as long ago as they were, in one order."""
+    show.room(4.0)
+    show.views.observed(show.site.scan(b"690"))
+    show.site.later(100)
+    show.room(5.0)
+    show.site.later(1)
+    show.site.clock.stepped_us = step_s * 1_000_000
+    show.room(6.0)
+    now = show.views.snapshot()
+    (first, _), (second, _), (third, _) = show.views.series("room1", "temperature")
+    assert first < second <= third
+    for t, age_s in ((first, 101), (third, -1), (now.scans[0].at, 101), (now.devices[1].last_seen or 0, 0)):
+        assert age_s <= (now.now - t) / 1e6 < age_s + 30
 
 
 async def test_what_nobody_knows_cannot_be_plotted_or_watched(show: Show) -> None:
