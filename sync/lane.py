@@ -1,13 +1,14 @@
 """One stream of one store on its way to the centre: its watermark, what is in flight, what was settled otherwise."""
 
+import logging
 from collections import deque
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
 from model.record import Stream
-from sync.contract.messages import Ack
+from sync.contract.messages import EPOCH_MAX, Ack, Count
 from sync.flow import Flow, Mark
 from sync.journal.journal import Journal
 from sync.journal.view import StoreView
@@ -18,7 +19,9 @@ PATIENCE_MAX_S = {stream: 30.0 if stream is Stream.ALARM else 60.0 for stream in
 HOLE_S = 1.0
 """A batch that the centre misses is sent again once it has been under way for so long."""
 
-Verdict = Literal["progress", "nothing", "stale", "fork"]
+log = logging.getLogger("doorpost.lane")
+
+Verdict = Literal["progress", "nothing", "stale", "unproven", "fork"]
 
 
 class InFlight(NamedTuple):
@@ -32,9 +35,18 @@ class InFlight(NamedTuple):
 class Watermark(msgspec.Struct):
     """What the centre has settled, as stored: losing it costs a resend."""
 
-    upto: int = 0
-    epoch: int = 0
+    upto: Count = 0
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=EPOCH_MAX)] = 0
     refused: list[tuple[int, int, str]] = []
+
+    @classmethod
+    def of(cls, stored: bytes | None) -> "Watermark":
+        """One that is not there, or cannot be read, is at the beginning."""
+        try:
+            return msgspec.json.decode(stored, type=cls) if stored else cls()
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            log.error("a watermark cannot be read: what it stands for is sent again")
+            return cls()
 
 
 class Counts(NamedTuple):
@@ -67,8 +79,7 @@ class Lane:
         self.store = store
         self._journal = journal
         self._flow = flow
-        stored = journal.state(f"ack/{store.id}/{stream}")
-        self._mark = msgspec.json.decode(stored, type=Watermark) if stored else Watermark()
+        self._mark = Watermark.of(journal.state(f"ack/{store.id}/{stream}"))
         self._flying: deque[InFlight] = deque()
         self._next = self._mark.upto + 1
         self._progress_at = 0.0
@@ -169,11 +180,12 @@ class Lane:
         mark = self._mark
         if ack.ingest < mark.epoch or (ack.ingest == mark.epoch and ack.upto < mark.upto):
             return "stale"
-        if not self.store.sealed and (
-            ack.upto > self.store.last(self.stream) or (head and ack.head and head != ack.head)
-        ):
+        other = bool(head and ack.head and head != ack.head)
+        if not self.store.sealed and (other or ack.upto > self.store.last(self.stream)):
             self.forked = True
             return "fork"
+        if other or (ack.upto > mark.upto and ack.head is None and not self._given_up(ack)):
+            return "unproven"
         back = ack.upto < mark.upto  # a new epoch: the centre was restored from a backup
         progress = ack.upto > mark.upto
         if ack.upto != mark.upto or ack.ingest != mark.epoch or ack.refused != mark.refused:
@@ -193,6 +205,10 @@ class Lane:
         if ack.missing and self._flying and now - self._flying[0].mark.at > HOLE_S:
             self.rewind()
         return "progress" if progress or back else "nothing"
+
+    def _given_up(self, ack: Ack) -> bool:
+        """Whether it ends in a range of which the centre may have no hash: one that is lost, or that it has refused."""
+        return any(a <= ack.upto <= b for a, b, _ in (*self.gaps(), *ack.refused))
 
     def gaps(self) -> list[tuple[int, int, str]]:
         """Ranges above the watermark that can no longer be sent, with their reasons."""

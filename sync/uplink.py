@@ -85,7 +85,7 @@ class Uplink:
         self._session = ""
         self._central_session: str | None = None
         self._in_order = asyncio.Lock()
-        self._questions: dict[str, asyncio.Future[Hashes]] = {}
+        self._questions: dict[tuple[str, str, str], asyncio.Future[Hashes]] = {}
         self._parting: asyncio.Task[None] | None = None
         self._forked_at = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -270,6 +270,9 @@ class Uplink:
         if verdict == "stale":
             self._ignore(topic, ContractError("ack_stale", upto=ack.upto, known=lane.upto))
             return
+        if verdict == "unproven":
+            self._ignore(topic, ContractError("ack_unproven", upto=ack.upto, stream=lane.stream))
+            return
         if verdict == "fork":
             self._became(self.state, ContractError("store_forked", stream=lane.stream, upto=ack.upto))
             self._part()
@@ -341,17 +344,18 @@ class Uplink:
             raise LinkError("link_lost", why="not connected")
         question = HashRequest(v=1, id=str(uuid.uuid4()), store=self._journal.store, stream=stream.value, at=numbers)
         answered: asyncio.Future[Hashes] = asyncio.get_running_loop().create_future()
-        self._questions[question.id] = answered
+        asked = (question.id, question.store, question.stream)
+        self._questions[asked] = answered
         try:
             async with asyncio.timeout(HASHES_TIMEOUT_S):
                 await self._link.publish(topics.up_hash_request(self._gw), encode(question))
                 answer = await answered
         finally:
-            del self._questions[question.id]
+            del self._questions[asked]
         return dict(answer.hashes)
 
     def _on_hashes(self, answer: Hashes) -> None:
-        question = self._questions.get(answer.id)
+        question = self._questions.get((answer.id, answer.store, answer.stream))
         if question is None:
             raise ContractError("hashes_unasked", id=answer.id)
         if not question.done():

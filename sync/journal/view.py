@@ -126,8 +126,11 @@ class StoreView:
 
 
 def lost(state: Mapping[str, bytes], store: str, stream: Stream) -> list[LostRange]:
-    """What stands in the state for a store."""
-    return msgspec.json.decode(state.get(f"lost/{store}/{stream}", b"[]"), type=list[LostRange])
+    """What stands in the state for a store. Where that cannot be read, what is not held shows it: too low, or damaged."""
+    try:
+        return msgspec.json.decode(state.get(f"lost/{store}/{stream}", b"[]"), type=list[LostRange])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return []
 
 
 def with_lost(ranges: list[LostRange], more: LostRange) -> list[LostRange]:

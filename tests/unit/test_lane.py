@@ -11,11 +11,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from model.record import Stream
+from model.record import Stream, genesis
 from support.journals import GW, drafts, drop_oldest
+from support.source import at
 from sync.contract.messages import Ack
 from sync.flow import Flow
 from sync.journal.journal import Journal
+from sync.journal.segment import Head
 from sync.lane import HOLE_S, IN_FLIGHT_MAX, PATIENCE_MAX_S, PATIENCE_S, Counts, Lane, Verdict
 
 SEGMENT_BYTES = 110 * 1024
@@ -94,6 +96,44 @@ async def test_other_history_is_a_fork(journal: Journal, upto: int) -> None:
     assert lane.impatient(1e9)
     lane.revive()
     assert not lane.ready(1e9)
+
+
+async def test_only_the_hash_proves_that_a_record_arrived(journal: Journal) -> None:
+    """Without it an acknowledgement is believed where the centre need not have it: at what is lost, or refused."""
+    lane = Lane(journal, journal.current, Stream.READING, None)
+    assert await acknowledge(lane, journal, 20, head=None) == "unproven"
+    assert await acknowledge(lane, journal, 20, head=None, refused=[(21, 25, "batch_chain")]) == "unproven"
+    assert (lane.upto, lane.forked) == (0, False)
+    assert await acknowledge(lane, journal, 20, head=None, refused=[(15, 20, "batch_chain")]) == "progress"
+    await journal.declare_damage(journal.store, Stream.READING, 21, 30, "unreadable", at())
+    assert await acknowledge(lane, journal, 30, head=None) == "progress"
+    assert await acknowledge(lane, journal, 0, head=None, ingest=2) == "progress"
+    assert lane.upto == 0
+
+
+async def test_a_sealed_store_is_not_acknowledged_with_other_hashes(journal: Journal) -> None:
+    """Its lanes cannot fork again. That the centre has more than counts here is no contradiction."""
+    store, seq = journal.current, 60
+    ends = {s: Head(0, genesis(store.id)) for s in Stream}
+    await journal.fork(ends | {Stream.READING: Head(seq, await store.hash_at(Stream.READING, seq))})
+    (sealed,) = journal.sealed
+    lane = Lane(journal, sealed, Stream.READING, None)
+    own = (await sealed.hash_at(Stream.READING, 30)).hex()
+    assert lane.acknowledged(Ack(ingest=1, upto=30, head="00" * 32), own, 0.0) == "unproven"
+    assert (lane.upto, lane.forked) == (0, False)
+    assert lane.acknowledged(Ack(ingest=1, upto=30, head=own), own, 0.0) == "progress"
+    assert lane.acknowledged(Ack(ingest=1, upto=100, head="00" * 32), None, 0.0) == "progress"
+    assert lane.done
+
+
+@pytest.mark.parametrize(
+    "stored", [b"", b"{", b"\xff", b"[]", b'{"upto":-1}', b'{"upto":"5"}', b'{"upto":5,"refused":[1]}']
+)
+async def test_state_that_cannot_be_read_costs_a_resend(journal: Journal, stored: bytes) -> None:
+    """A watermark is at the beginning then; ranges that were noted as lost show by what is not held."""
+    await journal.append([], state={f"ack/{journal.store}/reading": stored, f"lost/{journal.store}/reading": stored})
+    lane = Lane(journal, journal.current, Stream.READING, None)
+    assert (lane.upto, lane.gaps(), lane.counts()) == (0, [], Counts(100, 0, 100, 0, 0))
 
 
 async def test_window_is_full_at_eight(journal: Journal) -> None:
@@ -231,7 +271,7 @@ class LaneMachine(RuleBasedStateMachine):
         before, forked = self._lane.upto, self._lane.forked
         ack = Ack(ingest=ingest, upto=upto, head=said, missing=missing, refused=refused)
         verdict = self._lane.acknowledged(ack, own, self._now)
-        if verdict in ("stale", "fork"):
+        if verdict in ("stale", "unproven", "fork"):
             assert self._lane.upto == before
         else:
             assert self._lane.upto == upto
