@@ -103,7 +103,7 @@ class Proxy:
         seconds: float = 1.0,
         code: int = 0x97,
     ) -> None:
-        """Do this to `count` packets, or all, after `skip`: drop, hold, late, twice, reverse, code, spoil or cut."""
+        """Do this to `count` packets, or all, after `skip`: drop, hold, late, twice, reverse, code or cut."""
         self.add(Fault(what, packet, way, topic, count, skip, seconds, code))
 
     def add(self, fault: Fault) -> Fault:
@@ -207,8 +207,6 @@ class Proxy:
                 await half.send(packet.raw)
             case "code":
                 await half.send(packet.answering(fault.code))
-            case "spoil":
-                await half.send(packet.spoiled())
             case "cut":
                 raise ConnectionResetError
 

@@ -11,6 +11,8 @@ from firmware_sim.mqtt_proxy_packets import Cutter, Packet
 RECEIVE_BUFFER = 16 * 1024
 """This and the segments' size: with loopback's own, far more would wait before a slow link than it has room for."""
 TRANSIT_PIECES = 64
+_CLOSE_WAIT = 8
+"""Of Linux's TCP_INFO: the other side has closed."""
 
 
 class Network(Protocol):
@@ -29,6 +31,7 @@ class Connection:
     """A client and its own connection to the broker. A `dead` one stays open, and passes nothing on."""
 
     def __init__(self, network: Network, client: socket.socket) -> None:
+        self._network = network
         self.version = 0
         self.dead = network.swallowing
         self.tasks = asyncio.TaskGroup()
@@ -39,6 +42,9 @@ class Connection:
         """Until both sides have said goodbye, or one of them fails: then both see a reset, as when it is cancelled."""
         orderly = False
         try:
+            await self._network.moving.wait()
+            if self._client_has_left():
+                return  # while nothing moved: on a real network it has never been here
             if not self.dead:
                 await asyncio.get_running_loop().sock_connect(self._ends[1], broker)
             async with self.tasks:
@@ -52,6 +58,10 @@ class Connection:
                 if not orderly:
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 end.close()
+
+    def _client_has_left(self) -> bool:
+        state: int = self._ends[0].getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+        return state == _CLOSE_WAIT
 
 
 class Half:

@@ -8,7 +8,7 @@ from firmware_sim.mqtt_proxy_packets import TYPES, Packet, matches
 Way = Literal["up", "down"]
 """From the client to the broker, or back."""
 WAYS: tuple[Way, ...] = get_args(Way)
-What = Literal["drop", "hold", "late", "twice", "reverse", "code", "spoil", "cut"]
+What = Literal["drop", "hold", "late", "twice", "reverse", "code", "cut"]
 
 MQTT_5 = 5
 SLICE_S = 0.01
@@ -23,7 +23,7 @@ class Fault:
 
     `drop` lets it vanish; `hold` keeps it until the fault is cleared; `late` lets the next ones overtake it for `seconds`;
     `twice` sends it again; `reverse` gathers `count` and sends the last one first; `code` changes the reason code of a
-    PUBACK of MQTT 5; `spoil` changes one bit; `cut` resets its connection instead.
+    PUBACK of MQTT 5; `cut` resets its connection instead.
     """
 
     what: What

@@ -42,11 +42,6 @@ class Packet(NamedTuple):
         body = self.raw[self.start : self.start + 2] + bytes([code]) + self.raw[self.start + 3 :]
         return self.raw[:1] + bytes([len(body)]) + body if len(body) == 3 else self.raw[: self.start] + body
 
-    def spoiled(self) -> bytes:
-        """One bit in the middle is another."""
-        middle = (self.start + len(self.raw)) // 2
-        return self.raw[:middle] + bytes([self.raw[middle] ^ 1]) + self.raw[middle + 1 :]
-
     def _text(self, at: int) -> bytes:
         length = int.from_bytes(self.raw[at : at + 2], "big")
         return self.raw[at + 2 : at + 2 + length]

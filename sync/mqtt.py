@@ -27,6 +27,8 @@ WINDOW_MAX = 64
 """Unacknowledged publishes at most, even where the broker allows more."""
 SESSION_EXPIRY_S = 7 * 24 * 3600
 """How long a broker keeps the session of a client that connects with `clean_start=False`."""
+PUBACK_TIMEOUT_S = 60.0
+"""A publish unanswered for so long, on a link that takes all that we write, is one that the broker has forgotten."""
 NO_SUBSCRIBER = 0x10
 """PUBACK reason code of MQTT 5: accepted, but nobody is subscribed."""
 
@@ -100,7 +102,7 @@ class MqttLink:
         self._ticker: asyncio.TimerHandle | None = None
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._lost: asyncio.Future[LinkError] = self._loop.create_future()
-        self._published: dict[int, asyncio.Future[int]] = {}
+        self._published: dict[int, tuple[float, asyncio.Future[int]]] = {}
         self._subscribed: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._waiting: deque[tuple[str, bytes, bool, asyncio.Future[int]]] = deque()
         self.window = WINDOW_MAX
@@ -152,6 +154,7 @@ class MqttLink:
         client.on_message = lambda _c, _u, m: self._deliver(m)
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
+        client.on_unsubscribe = self._on_subscribe
         properties = None
         if v5 and not self._clean_start:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -233,7 +236,7 @@ class MqttLink:
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             _fail(done, LinkError("link_lost", why=paho.error_string(info.rc)))
             return
-        self._published[info.mid] = done
+        self._published[info.mid] = self._loop.time(), done
         self._flush()
 
     async def subscribe(self, *topics: str) -> None:
@@ -248,6 +251,17 @@ class MqttLink:
         for topic, code in zip(topics, await future, strict=True):
             if code.is_failure:
                 raise LinkError("subscribe_refused", topic=topic, why=str(code))
+
+    async def unsubscribe(self, topic: str) -> None:
+        """Hear no more of it, once this returns. Raises LinkError when the link ends."""
+        assert self._client
+        rc, mid = self._client.unsubscribe(topic)
+        if rc != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
+            raise LinkError("link_lost", why=paho.error_string(rc))
+        future: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        self._subscribed[mid] = future
+        self._flush()
+        await future
 
     async def closed(self) -> LinkError:
         """Why the connection ended, once it has."""
@@ -298,8 +312,12 @@ class MqttLink:
                 self._loop.remove_writer(self._sock)
 
     def _tick(self) -> None:
-        """Keepalive: pings, and a broker that answers none is gone."""
+        """Keepalive: pings, and a broker that answers none is gone. So is one that owes a PUBACK: it would hold its place for ever."""
         assert self._client
+        oldest = next(iter(self._published.values()), None)
+        if oldest and not self._writing and self._loop.time() - oldest[0] > PUBACK_TIMEOUT_S:
+            self._gone(f"no PUBACK in {PUBACK_TIMEOUT_S:.0f} s")
+            return
         rc = self._client.loop_misc()
         if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             self._gone(paho.error_string(rc))
@@ -327,7 +345,7 @@ class MqttLink:
         error = LinkError("link_lost", why=why)
         self._lost.set_result(error)
         pending: list[asyncio.Future[Any]] = [
-            *self._published.values(),
+            *(done for _, done in self._published.values()),
             *self._subscribed.values(),
             *(w[3] for w in self._waiting),
         ]
@@ -354,7 +372,7 @@ class MqttLink:
         self._gone(str(code))
 
     def _on_publish(self, _c: object, _u: object, mid: int, code: ReasonCode, _properties: object) -> None:
-        done = self._published.pop(mid, None)
+        _, done = self._published.pop(mid, (0, None))
         if done is not None and code.is_failure:
             _fail(done, LinkError("publish_refused", why=str(code)))
         elif done is not None and not done.done():

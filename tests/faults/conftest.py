@@ -25,6 +25,5 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sync.sender.PATIENCE_S", 0.5)
     monkeypatch.setattr("sync.uplink.RETRY_S", 0.1)
     monkeypatch.setattr("sync.uplink.RETRY_MAX_S", 0.5)
-    monkeypatch.setattr("sync.mqtt.PUBACK_TIMEOUT_S", 0.5)
     monkeypatch.setattr("sync.mqtt.CONNECT_TIMEOUT_S", 2.0)
     monkeypatch.setattr("sync.uplink.CONNECT_TIMEOUT_S", 2.0)

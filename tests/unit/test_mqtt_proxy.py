@@ -82,13 +82,6 @@ def test_reason_code_of_a_puback(before: bytes, after: bytes) -> None:
     assert Packet(before, 2).answering(0x97) == after
 
 
-def test_spoiled_is_one_bit() -> None:
-    """Of the body, so that the packet is still one."""
-    (packet,) = Cutter().feed(CONNECT)
-    (changed,) = Cutter().feed(packet.spoiled())
-    assert sum((a ^ b).bit_count() for a, b in zip(changed.raw, packet.raw, strict=True)) == 1
-
-
 @pytest.mark.parametrize(
     ("pattern", "topic", "taken"),
     [
@@ -230,7 +223,6 @@ async def test_both_ways_and_both_ends(net: Net) -> None:
         ("late", [A, PING, B, C]),
         ("twice", [A, B, B, C, C, PING]),
         ("reverse", [A, C, B, PING]),
-        ("spoil", [A, Packet(B, 2).spoiled(), Packet(C, 2).spoiled(), PING]),
     ],
 )
 async def test_what_becomes_of_chosen_packets(net: Net, what: What, heard: list[bytes]) -> None:
@@ -313,6 +305,23 @@ async def test_frozen_and_healed(net: Net) -> None:
     await broker.hears(A, B)
     assert await broker.reader.read() == b""
     await client.hears(b"\x20\x00")
+
+
+async def test_who_gave_up_while_frozen_has_never_been_there(net: Net) -> None:
+    """The broker hears of the one that still waits, alone."""
+    net.proxy.freeze()
+    for _ in range(3):
+        impatient = await net.dial()
+        impatient.writer.write(CONNECT_311)
+        impatient.writer.close()
+        await impatient.writer.wait_closed()
+    patient = await net.dial()
+    patient.writer.write(CONNECT)
+    await net.proxy.until(lambda: net.proxy.connections == 4)
+    net.proxy.resume()
+    await (await net.accepted.get()).hears(CONNECT)
+    await net.proxy.until(lambda: net.proxy.connections == 1)
+    assert net.accepted.empty()
 
 
 async def test_refused_and_back_at_the_same_port(net: Net) -> None:

@@ -1,0 +1,119 @@
+"""Faults on the centre's side (docs/faults.md): acknowledgements lost and out of order, crashes, late wills, poison."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from central import queries
+from central.store import reader, second_writer
+from firmware_sim.mqtt_proxy_faults import Fault
+from gateway.demo.broker import Broker
+from model.record import Stream
+from support.centre import GatewayEnd, running
+from support.journals import GW
+from support.proxy import ACKS, chain
+from support.source import Source, new_id
+from sync.contract.topics import CENTRAL_STATUS
+
+
+@pytest.mark.usefixtures("quick")
+async def test_lost_acknowledgements(broker: Broker, tmp_path: Path) -> None:
+    """6: what was not acknowledged is sent again, counted once, and acknowledged again."""
+    async with chain(broker, tmp_path) as way:
+        lost = way.near.add(Fault("drop", way="down", topic=ACKS, count=2))
+        for stream in (Stream.ALARM, Stream.READING):
+            await way.gateway.write(stream, 10)
+        await way.settled()
+        await way.assert_exactly_once()
+        assert (lost.hits, way.duplicates()) == (2, 20)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_reordered_acknowledgements(broker: Broker, tmp_path: Path) -> None:
+    """6: the newest comes first; the older ones say nothing new, and are counted as stale."""
+    async with chain(broker, tmp_path) as way:
+        reversed_ = way.near.add(Fault("reverse", way="down", topic=ACKS, count=3))
+        for number in (1, 2, 3):
+            await way.gateway.write(Stream.EVENT)
+            await way.near.until(lambda expected=number: reversed_.hits >= expected)  # type: ignore[misc]
+        await way.gateway.until(lambda: way.gateway.uplink.ignored_messages == 2)
+        await way.settled()
+        assert way.gateway.progress == [(Stream.EVENT, 3)]
+        await way.assert_exactly_once()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_crash_before_the_commit(broker: Broker, tmp_path: Path) -> None:
+    """8: the broker has handed the batches over and forgotten them, the centre dies before it has stored them."""
+    async with chain(broker, tmp_path) as way:
+        lock = second_writer(way.data)
+        lock.execute("BEGIN IMMEDIATE")
+        handed_over = way.far.seen["up", "PUBACK"]
+        for stream in (Stream.ALARM, Stream.READING):
+            await way.gateway.write(stream, 100)
+        await way.far.until(lambda: way.far.seen["up", "PUBACK"] >= handed_over + 2)
+        await way.centre.kill()
+        lock.execute("ROLLBACK")
+        lock.close()
+        assert way.centre.rows() == 0
+        await way.start_centre()
+        await way.settled()
+        await way.assert_exactly_once()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_late_will_of_a_gateway(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """16: the broker's own word that an earlier connection has died comes after the birth of the next one."""
+    monkeypatch.setattr("sync.mqtt.KEEPALIVE_S", 1)
+    async with chain(broker, tmp_path) as way:
+        way.near.stall()  # the broker sees nothing of its end, until the same name comes again
+        await way.offline()
+        late = way.far.add(Fault("reverse", way="down", topic="v1/gw/+/up/status", count=2))
+        way.near.resume()
+        await way.far.until(lambda: late.hits == 2)
+        await way.gateway.write(Stream.ALARM)
+        await way.settled()
+        assert queries.counts(reader(way.data))["gateways"][GW]["online"] is True
+        await way.assert_exactly_once()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_late_will_of_the_centre(broker: Broker, tmp_path: Path) -> None:
+    """16: it dies and comes back; that it is down is heard after it is up again."""
+    async with chain(broker, tmp_path) as way:
+        late = way.near.add(Fault("reverse", way="down", topic=CENTRAL_STATUS, count=2))
+        await way.centre.kill()
+        await way.start_centre()
+        await way.near.until(lambda: late.hits == 2)
+        await way.gateway.write(Stream.READING, boots=[new_id() for _ in range(12)])
+        await way.settled()
+        assert way.gateway.uplink.central == "up"
+        await way.assert_exactly_once()
+
+
+async def test_poison_record_does_not_block_the_alarms_behind_it(broker: Broker, tmp_path: Path) -> None:
+    """21: a batch that can never be verified is settled as refused; its alarm and those behind it are at the desk."""
+    alarms = [new_id() for _ in range(3)]
+    source = Source(Stream.ALARM)
+    for alarm in alarms:
+        body = {
+            "alarm": alarm,
+            "rule": "lift",
+            "what": "lift_alarm",
+            "device": "lift1",
+            "point": "alarm",
+            "profile": "p@1",
+        }
+        source.write(("alarm.raised/1", json.dumps(body).encode()))
+    topic, raw = source.batch(2, 2)
+    poison = raw.replace(b'"m":5000000', b'"m":5000001')
+    data = tmp_path / "centre"
+    async with running(data, broker), GatewayEnd(broker) as gateway:
+        await gateway.send(source.batch(1, 1), (topic, poison), source.batch(3, 3))
+        while (said := await gateway.ack())["upto"] != 3:
+            pass
+        assert said["refused"] == [[2, 2, "batch_chain"]]
+    assert {alarm["alarm"]: alarm["quarantined"] for alarm in queries.alarms(reader(data))} == dict(
+        zip(alarms, (False, True, False), strict=True)
+    )
