@@ -147,9 +147,12 @@ class _Follower:
         if known.partial:
             return found
         end = self._next - 1
-        self._beyond(end, max(known.signed, default=0), "checkpoint")
+        counts = end if known.end is None else min(end, known.end)  # what lies beyond the seal has come again elsewhere
+        self._beyond(
+            end, max((n for n in known.signed if known.end is None or n <= known.end), default=0), "checkpoint"
+        )
         self._beyond(end, known.end or 0, "seal")
-        self._beyond(end if known.end is None else min(end, known.end), max(known.upto, *known.witnessed, 0), "witness")
+        self._beyond(counts, max(known.upto, *known.witnessed, 0), "witness")
         return found
 
     def _reach(self, seq: int) -> bool:
@@ -168,11 +171,12 @@ class _Follower:
         """Nothing is here; what was declared explains it."""
         known, found = self._known, self._found
         told = [one for one in known.declared if one.first <= last and first <= one.last]
-        if first == 1 < known.began:
-            told.append(Declared(1, known.began - 1, "dropped"))
         for one in told:
             self._tell(Declared(max(first, one.first), min(last, one.last), one.reason))
-        for a, b in without((first, last), [(one.first, one.last) for one in told]):
+        ranges = [(one.first, one.last) for one in told]
+        for a, b in without((first, min(last, known.began - 1)), ranges):
+            self._tell(Declared(a, b, "dropped"))
+        for a, b in without((max(first, known.began), last), ranges):
             if a == 1 and (known.forgetful or known.partial):
                 found.unsaid.append((a, b))
             else:
@@ -210,6 +214,5 @@ class _Follower:
 
     def _beyond(self, end: int, known: int, why: str) -> None:
         """`why` is who knows that there was more than is here."""
-        if known > end:
-            told = [(a, b) for a, b, _ in (*self._known.declared, *self._found.missing)]
-            self._found.missing += [Missing(a, b, why) for a, b in without((end + 1, known), told)]
+        told = [(a, b) for a, b, _ in (*self._known.declared, *self._found.missing)]
+        self._found.missing += [Missing(a, b, why) for a, b in without((end + 1, known), told)]

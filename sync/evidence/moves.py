@@ -2,17 +2,10 @@
 
 from collections.abc import Collection, Mapping
 
-import msgspec
-
 from model.record import Stream
+from sync.contract.was import moves
 from sync.evidence.chain import Found, Missing
 from sync.evidence.entries import Lane, Row
-
-
-class _Again(msgspec.Struct):
-    """The record was number `was[1]` of the store `was[0]`, with the hash `was[2]`."""
-
-    was: tuple[str, int, str] | None = None
 
 
 class Moves:
@@ -28,8 +21,8 @@ class Moves:
         end = self._ends.get(lane)
         if end is not None and row.seq > end:
             self._beyond[lane][row.seq] = row.hash.hex()
-        if b'"was":[' in row.body and (was := _was(row.body)):
-            store, seq, hash_ = was
+        if b'"was":[' in row.body and (found := moves(row.body)):
+            store, seq, hash_ = found[-1]
             self._again.setdefault((store, row.stream), {})[seq] = (hash_, lane, row.seq)
 
     def settle(self, found: Mapping[Lane, Found], whole: Collection[Stream]) -> None:
@@ -42,10 +35,3 @@ class Moves:
                     found[new].wrong(at, "moved", f"{old[0]} {seq}")
             if old[1] in whole:
                 found[old].missing += [Missing(seq, seq, "left") for seq in sorted(beyond.keys() - again.keys())]
-
-
-def _was(body: bytes) -> tuple[str, int, str] | None:
-    try:
-        return msgspec.json.decode(body, type=_Again).was
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None

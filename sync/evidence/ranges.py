@@ -6,16 +6,14 @@ Range = tuple[int, int]
 
 
 def without(range_: Range, taken: Iterable[Range]) -> list[Range]:
-    """What of `range_` lies in none of the others, which may overlap."""
+    """What of `range_` lies in none of the others, which may overlap. Nothing of one that ends before it begins."""
     first, end = range_
     left = []
-    for a, b in sorted(taken):
-        if a > first:
+    for a, b in [*sorted(taken), (end + 1, end + 1)]:
+        if first <= min(a - 1, end):
             left.append((first, min(a - 1, end)))
         first = max(first, b + 1)
-        if first > end:
-            return left
-    return [*left, (first, end)]
+    return left
 
 
 def added(ranges: list[Range], more: Range) -> list[Range]:

@@ -8,6 +8,7 @@ import msgspec
 from model.bodies import Checkpoint, ClockStep, StoreDamage, StoreDrop, StoreSealed, TimeAnchor
 from model.record import Stream
 from sync.contract.checkpoint import KIND, is_signed
+from sync.contract.was import origin
 from sync.contract.witness import Witness
 from sync.evidence.clocks import Clocks
 from sync.evidence.entries import Entry, Lane, Row
@@ -48,12 +49,11 @@ class Signed:
         self.contradicted: list[tuple[Lane, int]] = []
 
     def hear(self, store: str, seq: int, body: bytes, where: str) -> None:
+        of = origin(store, body)
         try:
             said = msgspec.json.decode(body, type=Checkpoint)
-            heads = [
-                ((store, Stream(one.stream)), one.first, one.last, bytes.fromhex(one.head)) for one in said.streams
-            ]
-            good = is_signed(self._gw, store, said, self._key)
+            heads = [((of, Stream(one.stream)), one.first, one.last, bytes.fromhex(one.head)) for one in said.streams]
+            good = is_signed(self._gw, of, said, self._key)
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
             good, heads = False, []
         if not good:
@@ -61,7 +61,7 @@ class Signed:
             if len(self.bad_first) < _BAD_SHOWN:
                 self.bad_first.append(Unsigned(store, seq, where))
             return
-        self.good[store] = self.good.get(store, 0) + 1
+        self.good[of] = self.good.get(of, 0) + 1
         for lane, first, last, head in heads:
             self.begins[lane] = max(first, self.begins.get(lane, 1))
             self.say(lane, last, head)
@@ -88,8 +88,7 @@ class Said:
         if kind is None:
             return
         try:
-            said = msgspec.json.decode(row.body, type=kind)
-            self._hear(row.store, said)
+            self._hear(origin(row.store, row.body), msgspec.json.decode(row.body, type=kind))
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
             return  # it says nothing of its kind
 
