@@ -10,7 +10,7 @@ from model.record import STREAMS, Stream
 from model.time import Stamp
 from sync.contract import topics
 from sync.contract.batch import BATCH_MAX_BYTES, BATCH_MAX_RECORDS, build
-from sync.contract.messages import Batch, Encoding, encode
+from sync.contract.messages import LOST_MAX, Batch, Encoding, encode
 from sync.flow import BUDGET_MIN_BYTES, Flow
 from sync.journal.journal import Journal
 from sync.lane import PATIENCE_S, Lane
@@ -139,35 +139,48 @@ class Sender:
 
     async def _send(self, link: MqttLink, lane: Lane) -> None:
         first = lane.next
+        topic = topics.up_stream(self._gw, lane.stream)
         try:
-            batch = await self._batch(lane)
+            batch, payload = await self._fitting(lane, link.room(topic))
         except StoreDamaged:
             await self._step_over(lane)
             return
-        except StoreError as err:
+        except (StoreError, LinkError) as err:
             self._on_problem(err)
             lane.refused_by_broker(time.monotonic())
             return
         if lane.next != first or lane.held:
             return  # an acknowledgement came while the disk was read
-        payload = encode(batch, self.encoding)
         now = time.monotonic()
         if lane.stream is not Stream.ALARM:
             self._probed_at = now
         lane.sent(batch.first, batch.last, batch.head, len(payload), now)
-        published = link.publish(topics.up_stream(self._gw, lane.stream), payload)
+        published = link.publish(topic, payload)
         published.add_done_callback(lambda done: self._published(lane, done))
 
-    async def _batch(self, lane: Lane) -> Batch:
+    async def _fitting(self, lane: Lane, limit: int) -> tuple[Batch, bytes]:
+        """The next batch as it is sent: with fewer records where the broker takes no more. Raises LinkError, StoreError."""
+        count = BATCH_MAX_RECORDS
+        while True:
+            batch = await self._batch(lane, count, limit)
+            payload = encode(batch, self.encoding)
+            if len(payload) <= limit:
+                return batch, payload
+            if len(batch.recs) <= 1:
+                raise LinkError("publish_too_large", bytes=len(payload), limit=limit)
+            count = len(batch.recs) // 2
+
+    async def _batch(self, lane: Lane, count: int, limit: int) -> Batch:
         """The next batch; without records where all that was next can no longer be sent. Raises StoreDamaged, StoreError."""
         stream, store = lane.stream, lane.store
         low = store.low(stream)
         gaps: list[Any] = lane.gaps()
         first = self._first(lane, gaps)
+        gaps = gaps[:LOST_MAX]
         sent = self._now()
         if first <= store.last(stream):
             room = BATCH_MAX_BYTES if stream is Stream.ALARM else min(BATCH_MAX_BYTES, self._flow.room)
-            found = await store.read(stream, first, BATCH_MAX_RECORDS, max(BUDGET_MIN_BYTES, room))
+            found = await store.read(stream, first, count, min(limit, max(BUDGET_MIN_BYTES, room)))
             lost = [gap for gap in gaps if gap[1] < first]
             return build(self._gw, store.id, stream, found.records, prev=found.prev, low=low, lost=lost, sent=sent.t)
         head = store.head(stream).hash.hex()

@@ -27,6 +27,9 @@ HOLES_MAX = 100
 REFUSED_MAX = 1000
 """Refused ranges that one acknowledgement tells of: the highest. A gateway keeps them in its state."""
 
+LOST_MAX = 1000
+"""Ranges that one batch declares as lost: the lowest."""
+
 COMMAND_MAX_BYTES = 16 * 1024
 """A command with its arguments."""
 
@@ -76,7 +79,7 @@ class Batch(_Message, frozen=True, kw_only=True):
     head: Hash
     sent: Micros
     recs: Annotated[list[Rec], Meta(max_length=500)]
-    lost: list[tuple[Seq, Seq, LostReason]] = []
+    lost: Annotated[list[tuple[Seq, Seq, LostReason]], Meta(max_length=LOST_MAX)] = []
 
 
 class Ack(_Message, frozen=True, kw_only=True):
@@ -221,6 +224,8 @@ class CommandResult(_Message, frozen=True, kw_only=True):
     sent: Micros
 
 
+# one for the thread that sends: making one costs more than packing with it
+_pack = zstandard.ZstdCompressor(level=1).compress
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 T = TypeVar("T")
@@ -228,7 +233,7 @@ T = TypeVar("T")
 
 def encode(message: msgspec.Struct, encoding: Encoding = "json") -> bytes:
     data = msgspec.json.encode(message)
-    return zstandard.compress(data) if encoding == "zstd" else data
+    return _pack(data) if encoding == "zstd" else data
 
 
 def unpack(payload: bytes) -> bytes:

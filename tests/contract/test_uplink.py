@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec import Raw
 
@@ -309,6 +310,22 @@ async def test_lost_ranges_are_declared(broker: Broker, tmp_path: Path) -> None:
             assert sorted(centre.records[stream]) == list(range(first, 41))
             assert gateway.uplink.counts(stream) == Counts(40, 41 - first, 0, first - 1, 0)
         await gateway.__aexit__()
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_more_lost_ranges_than_a_batch_declares(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lowest go first, the rest once these are settled: no batch is larger than a centre takes."""
+    monkeypatch.setattr("sync.sender.LOST_MAX", 3)
+    monkeypatch.setattr("sync.sender.PROBE_S", 0.3)
+    ranges = [(n, n, "damaged" if n % 2 else "pressure") for n in range(1, 11)]
+    async with SmallCentre(broker) as centre, Gateway(settings(broker), tmp_path) as gateway:
+        gateway.journal.note(f"lost/{gateway.journal.store}/reading", msgspec.json.encode(ranges))
+        await gateway.write(Stream.READING, 10)
+        await gateway.until(lambda: gateway.uplink.lanes[Stream.READING].upto == 10)
+        assert max(len(batch.lost) for batch in centre.of(Stream.READING)) == 3
+        assert gateway.uplink.counts(Stream.READING) == Counts(10, 0, 0, 10, 0)
 
 
 async def test_packed_only_for_a_centre_that_says_so(broker: Broker, tmp_path: Path) -> None:
