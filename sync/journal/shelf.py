@@ -179,11 +179,11 @@ class Shelf:
         raise StoreDamaged("store_hole", path=self.dir, stream=stream, seq=seq)
 
     def end_of(self, stream: Stream, path: Path, last: int) -> int:
-        """The last number that this segment should hold; `last` where it is the youngest."""
+        """The last number that counts of what this segment holds, where the stream ends at `last`."""
         files = self.files[SERIES[stream]]
         for file, younger in pairwise(files):
             if file.path == path:
-                return younger.starts[stream] - 1
+                return min(last, younger.starts[stream] - 1)
         return last
 
     def low(self, stream: Stream, end: int) -> int:
