@@ -1,15 +1,16 @@
 """A gateway's journal and uplink, running, with nothing else around them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
 from gateway.demo.broker import Broker
-from model.record import Stream
+from model.bodies import AlarmBody
+from model.record import Stream, draft
 from support.centre import password
 from support.journals import GW, drafts
-from support.source import BOOT, at
+from support.source import BOOT, at, new_id
 from sync.contract.messages import CommandResult, decode
 from sync.journal.journal import Journal
 from sync.mqtt import MqttSettings
@@ -51,6 +52,7 @@ class Gateway:
             on_progress=lambda stream, upto: self.progress.append((stream, upto)),
             on_change=self._on_change,
         )
+        self.journal.on_commit(self._changed.set)
 
     def connect(self) -> None:
         self._running = asyncio.create_task(self.uplink.run())
@@ -64,6 +66,18 @@ class Gateway:
         """Append `count` records, or one in each of the given boots."""
         for boot in boots or [BOOT]:
             await self.journal.append(drafts(stream, range(1 if boots else count), boot=boot, padding=padding))
+
+    async def write_numbers(self, stream: Stream, numbers: Iterable[int]) -> None:
+        """Append one record per number, each in a transaction of its own."""
+        for n in numbers:
+            await self.journal.append(drafts(stream, [n]))
+
+    async def raise_alarm(self) -> str:
+        """The id of a new alarm whose record is durable."""
+        alarm = new_id()
+        body = AlarmBody(alarm=alarm, rule="r", what="w", device="d", point="p", profile="x@1")
+        await self.journal.append([draft("alarm.raised/1", body, at())])
+        return alarm
 
     async def until(self, condition: Callable[[], bool]) -> None:
         while not condition():
