@@ -7,9 +7,10 @@ import apsw
 import pytest
 
 from model.errors import StoreDamaged, StoreError
-from model.record import STREAMS, Stream, chain, genesis
+from model.record import Stream
+from support.first_version import first_version
 from support.journals import GW, drafts, number, numbers, verified
-from support.source import BOOT, T0, at, new_id
+from support.source import T0, at
 from sync.journal.journal import Journal
 from sync.journal.view import StoreView, with_lost
 
@@ -182,42 +183,6 @@ async def test_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         await Journal.open(tmp_path, GW)
     assert (caught.value.code, path.read_bytes()) == ("store_newer", before)
-
-
-V1 = """
-CREATE TABLE segment(gw TEXT NOT NULL, store TEXT NOT NULL, series TEXT NOT NULL, number INTEGER NOT NULL);
-CREATE TABLE start(stream TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE boot(id INTEGER PRIMARY KEY, boot TEXT NOT NULL UNIQUE);
-CREATE TABLE kind(id INTEGER PRIMARY KEY, kind TEXT NOT NULL UNIQUE);
-CREATE TABLE record(
-  id INTEGER PRIMARY KEY,
-  t INTEGER NOT NULL, source TEXT NOT NULL, err_ms INTEGER, mono INTEGER NOT NULL,
-  boot INTEGER NOT NULL, kind INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);
-CREATE TABLE state(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-PRAGMA user_version = 1;
-"""
-"""As the first version of this program made it."""
-
-
-def first_version(directory: Path) -> str:
-    """A store of three records on `event`, none on the others, as the first version left it, with its WAL."""
-    store = new_id()
-    (directory / store).mkdir()
-    for series, streams in (("core", STREAMS[:3]), ("reading", STREAMS[3:4]), ("diag", STREAMS[4:])):
-        with closing(apsw.Connection(str(directory / store / f"{series}-000001.db"))) as db:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute(V1)
-            db.execute("INSERT INTO segment VALUES(?, ?, ?, 1)", (GW, store, series))
-            db.executemany("INSERT INTO start VALUES(?, 0, ?)", [(s.value, genesis(store)) for s in streams])
-            if series == "core":
-                db.execute("INSERT INTO boot VALUES(1, ?)", (BOOT,))
-                db.execute("INSERT INTO kind VALUES(1, 'scan/1')")
-                for r in chain(genesis(store), GW, store, Stream.EVENT, 1, drafts(Stream.EVENT, [1, 2, 3])):
-                    row = (2 << 48 | r.seq, r.at.t, r.at.tq.source, r.at.tq.err_ms, r.at.mono, r.body, r.hash)
-                    db.execute("INSERT INTO record VALUES(?, ?, ?, ?, ?, 1, 1, ?, ?)", row)
-                db.execute("INSERT INTO state VALUES('ack/event', ?), ('rule/a', ?)", (b'{"upto":2}', b"x"))
-            db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-    return store
 
 
 async def test_store_of_the_first_version_goes_on(tmp_path: Path) -> None:
