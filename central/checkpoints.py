@@ -10,6 +10,7 @@ from model.bodies import Checkpoint
 from model.errors import ContractError
 from model.record import genesis
 from sync.contract.messages import decode
+from sync.contract.was import origin
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -41,8 +42,8 @@ def _audit(db: apsw.Connection, gw: str, key: "Ed25519PublicKey | None") -> dict
         "SELECT store, seq, body FROM records WHERE gw = ? AND stream = 'audit' AND kind = ? ORDER BY place", (gw, KIND)
     ):
         try:
-            said = decode(body, Checkpoint)
-            good = _stored(db, gw, store, said) and (key is None or is_signed(gw, store, said, key))
+            said, of = decode(body, Checkpoint), origin(store, body)
+            good = _stored(db, gw, of, said) and (key is None or is_signed(gw, of, said, key))
         except ContractError:
             good = False
         found["bad" if not good else "verified" if key else "unverified"] += 1

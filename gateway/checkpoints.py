@@ -35,6 +35,7 @@ class Checkpoints:
         self._covered = self._captured()
         self._many = asyncio.Event()
         journal.on_commit(self._committed)
+        journal.on_fork(self._forked)
 
     async def run(self, note: Callable[[Sequence[Draft], str], None]) -> None:
         """Note one every `EVERY_S` or `EVERY_RECORDS`, until cancelled."""
@@ -77,3 +78,7 @@ class Checkpoints:
     def _committed(self) -> None:
         if self._captured() - self._covered >= EVERY_RECORDS:
             self._many.set()
+
+    def _forked(self) -> None:
+        """Nobody has signed anything of the new store."""
+        self._covered = 0

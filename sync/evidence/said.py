@@ -1,6 +1,6 @@
 """What a gateway has said about its own records: on `audit` of its stores, and in the checkpoints that its centre has kept."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -11,7 +11,7 @@ from sync.contract.checkpoint import KIND, is_signed
 from sync.contract.was import origin
 from sync.contract.witness import Witness
 from sync.evidence.clocks import Clocks
-from sync.evidence.entries import Entry, Lane, Row
+from sync.evidence.entries import Evidence, Lane, Row
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -38,8 +38,9 @@ class Unsigned(NamedTuple):
 class Signed:
     """What checkpoints say, as far as `key` has signed them: `hashes` at numbers of streams, and where streams began."""
 
-    def __init__(self, gw: str, key: "Ed25519PublicKey") -> None:
+    def __init__(self, gw: str, stores: Collection[str], key: "Ed25519PublicKey") -> None:
         self._gw = gw
+        self._stores = stores
         self._key = key
         self.good: dict[str, int] = {}
         self.bad = 0
@@ -49,22 +50,23 @@ class Signed:
         self.contradicted: list[tuple[Lane, int]] = []
 
     def hear(self, store: str, seq: int, body: bytes, where: str) -> None:
-        of = origin(store, body)
+        """A checkpoint that lies in `store`. It may speak of another one: it was moved, or a fork came before it was written."""
         try:
             said = msgspec.json.decode(body, type=Checkpoint)
-            heads = [((of, Stream(one.stream)), one.first, one.last, bytes.fromhex(one.head)) for one in said.streams]
-            good = is_signed(self._gw, of, said, self._key)
+            candidates = dict.fromkeys((origin(store, body), store, *self._stores))
+            of = next((one for one in candidates if is_signed(self._gw, one, said, self._key)), None)
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
-            good, heads = False, []
-        if not good:
+            of = None
+        if of is None:
             self.bad += 1
             if len(self.bad_first) < _BAD_SHOWN:
                 self.bad_first.append(Unsigned(store, seq, where))
             return
         self.good[of] = self.good.get(of, 0) + 1
-        for lane, first, last, head in heads:
-            self.begins[lane] = max(first, self.begins.get(lane, 1))
-            self.say(lane, last, head)
+        for one in said.streams:
+            lane = (of, Stream(one.stream))
+            self.begins[lane] = max(one.first, self.begins.get(lane, 1))
+            self.say(lane, one.last, bytes.fromhex(one.head))
 
     def say(self, lane: Lane, seq: int, hash_: bytes) -> None:
         if self.hashes.setdefault(lane, {}).setdefault(seq, hash_) != hash_:
@@ -123,9 +125,10 @@ _KINDS: dict[str, type[msgspec.Struct]] = {
 }
 
 
-def heard(audit: Iterable[Entry], gw: str, key: "Ed25519PublicKey") -> Said:
-    said = Said(Signed(gw, key))
-    for entry in audit:
+def heard(evidence: Evidence, key: "Ed25519PublicKey") -> Said:
+    """From all audit streams."""
+    said = Said(Signed(evidence.gw, [one.store for one in evidence.stores], key))
+    for entry in evidence.entries(audit_only=True):
         if isinstance(entry, Row):
             said.hear(entry)
     return said
@@ -134,8 +137,8 @@ def heard(audit: Iterable[Entry], gw: str, key: "Ed25519PublicKey") -> Said:
 class Witnessed:
     """What the centre has committed: hashes at numbers, and up to where it has settled each stream."""
 
-    def __init__(self, witness: Witness | None, gw: str, key: "Ed25519PublicKey") -> None:
-        self.signed = Signed(gw, key)
+    def __init__(self, witness: Witness | None, evidence: Evidence, key: "Ed25519PublicKey") -> None:
+        self.signed = Signed(evidence.gw, [one.store for one in evidence.stores], key)
         self.upto: dict[Lane, int] = {}
         for one in witness.checkpoints if witness else []:
             self.signed.hear(one.store, one.seq, one.body.encode(), "witness")

@@ -54,8 +54,8 @@ def verify(evidence: Evidence, key: "Ed25519PublicKey", witness: Witness | None 
     """Raises EvidenceError when this cannot be read, or the witness is of another gateway."""
     if witness and witness.gw != evidence.gw:
         raise EvidenceError("witness_of_other", gateway=evidence.gw, found=witness.gw)
-    said = heard(evidence.entries(audit_only=True), evidence.gw, key)
-    seen = Witnessed(witness, evidence.gw, key)
+    said = heard(evidence, key)
+    seen = Witnessed(witness, evidence, key)
     found = list(_Check(evidence, said, seen).run().values())
     boots = said.clocks.told()
     stores = {one.lane[0] for one in found if one.records}

@@ -10,7 +10,7 @@ from central.store import Store
 from model.bodies import Checkpoint, StreamHead
 from model.record import Stream
 from support.centre import central
-from support.source import STORE, Source, at
+from support.source import STORE, Source, at, new_id
 from sync.contract.checkpoint import signed
 from sync.contract.messages import encode
 from sync.contract.signing import private_key
@@ -79,3 +79,15 @@ async def test_a_key_file_that_is_no_key(tmp_path: Path, said: Checkpoint) -> No
     take(tmp_path, said)
     code, found = await central(tmp_path, "audit")
     assert (code, found["error"]["code"]) == (78, "key_unreadable")
+
+
+async def test_one_that_came_again_in_another_store(tmp_path: Path, said: Checkpoint) -> None:
+    """After a fork: it still speaks of the store that it was made for, and is signed for that."""
+    again = Source(Stream.AUDIT, store=new_id())
+    body = encode(said)[:-1] + b',"was":["%s",7,"%s"]}' % (STORE.encode(), b"0" * 64)
+    again.write(("checkpoint/1", body))
+    store = Store(tmp_path)
+    Ingest(store).take([Source(count=20).batch(), again.batch()])
+    store.close()
+    code, found = await central(tmp_path, "audit")
+    assert (code, found["checkpoints"]) == (0, {"gw-1": GOOD})

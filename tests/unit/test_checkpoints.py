@@ -1,6 +1,7 @@
 """Checkpoints of a real journal: when they are made, what they say, and what they do without a key."""
 
 import asyncio
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE
@@ -18,7 +19,7 @@ from support.context import SystemClock
 from support.disk import files_end_at
 from support.journals import GW, drafts, verified
 from sync.contract.checkpoint import is_signed
-from sync.contract.signing import public_key
+from sync.contract.signing import fingerprint, private_key, public_key
 from sync.journal.journal import Journal
 
 SITE = 'schema = 1\n[gateway]\nid = "gw-1"\n[web]\nlisten = "127.0.0.1:0"\n'
@@ -63,6 +64,69 @@ async def test_many_records_bring_one(journal: Journal, tmp_path: Path, monkeypa
             assert sum(one.count for one in said.streams) % 10 == 0
         assert noted.empty()
     work.cancel()
+
+
+async def test_the_clock_brings_one_every_15_minutes(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a loop whose time the test moves: nothing a second before, one then, and again after as long; records or not."""
+    loop = asyncio.get_running_loop()
+    start, ahead = loop.time(), 0.0
+    monkeypatch.setattr(loop, "time", lambda: start + ahead)
+    noted: list[Checkpoint] = []
+
+    def note(made: Sequence[Draft], _owner: str) -> None:
+        noted.append(read(made[0].body))
+
+    async def until_idle() -> None:
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    work = asyncio.create_task(Checkpoints(GW, journal, SystemClock(), tmp_path / "gateway.key").run(note))
+    await until_idle()
+    for seconds, expected in ((899, 0), (901, 1), (1799, 1), (1802, 2), (2710, 3)):
+        ahead = float(seconds)
+        await until_idle()
+        assert len(noted) == expected, seconds
+    work.cancel()
+
+
+async def test_many_records_of_a_new_store_bring_one(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a fork it is counted anew: what the old store had does not put it off."""
+    monkeypatch.setattr(checkpoints, "EVERY_RECORDS", 10)
+    noted: asyncio.Queue[Checkpoint] = asyncio.Queue()
+    await journal.append(drafts(Stream.ALARM, range(9)))
+    made = Checkpoints(GW, journal, SystemClock(), tmp_path / "gateway.key")
+    work = asyncio.create_task(made.run(lambda d, _owner: noted.put_nowait(read(d[0].body))))
+    await journal.fork({stream: journal.head(stream) for stream in STREAMS})
+    await journal.append(drafts(Stream.ALARM, range(10)))
+    said = await noted.get()
+    assert is_signed(GW, journal.store, said, public_key(tmp_path / "gateway.pub"))
+    assert said.streams[0].last == 10
+    work.cancel()
+
+
+@pytest.mark.parametrize("left", ["file", "link", None])
+def test_the_key_is_made_here_for_this_user_alone(tmp_path: Path, left: str | None) -> None:
+    """Whatever the umask is, and whatever lay there under the name that it is written to first."""
+    draft, elsewhere = tmp_path / "gateway.new", tmp_path / "elsewhere"
+    if left == "file":
+        draft.touch(0o666)
+        draft.chmod(0o666)
+    elif left == "link":
+        draft.symlink_to(elsewhere)
+    before = os.umask(0)
+    try:
+        key = private_key(tmp_path / "gateway.key")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "gateway.key").stat().st_mode & 0o777 == 0o600
+    assert not (tmp_path / "gateway.key").is_symlink()
+    assert not elsewhere.exists()
+    assert private_key(tmp_path / "gateway.key").private_bytes_raw() == key.private_bytes_raw()
+    assert fingerprint(public_key(tmp_path / "gateway.pub")) == fingerprint(key.public_key())
 
 
 async def test_a_full_disk_at_the_first_start(journal: Journal, tmp_path: Path) -> None:

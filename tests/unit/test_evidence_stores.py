@@ -17,7 +17,7 @@ from support.source import BOOT, T0, at
 from sync.evidence.report import cannot_know, document
 from sync.evidence.segment import Vanished
 from sync.evidence.source import with_evidence
-from sync.journal.segment import span_of
+from sync.journal.segment import Head, span_of
 
 GOOD = ("yes", "yes", "yes", "yes")
 READING = Stream.READING
@@ -212,17 +212,19 @@ async def test_a_damaged_store_is_sealed(tmp_path: Path) -> None:
     assert (answers(verdict), verdict.checkpoints) == (GOOD, 3)
 
 
-async def forked(site: Site) -> None:
-    """The centre shares no more than 12 readings and 10 of everything else."""
+async def forked(site: Site, readings: int = 12, others: int = 10) -> None:
+    """The centre shares no more than so many readings, and records of every other stream."""
     ends = {}
+    beyond = {}
     for stream in Stream:
-        seq = 12 if stream is READING else 10
-        hash_ = await site.journal.hash_at(stream, seq)
-        ends[stream] = type(site.journal.head(stream))(seq, hash_)
+        last = site.journal.last(stream)
+        seq = min(last, readings if stream is READING else others)
+        ends[stream] = Head(seq, await site.journal.hash_at(stream, seq))
+        beyond[stream] = last - seq
     await site.journal.fork(ends)
-    while site.journal.last(READING) < 6 or site.journal.last(Stream.ALARM) < 5 or site.journal.last(Stream.AUDIT) < 2:
+    while any(site.journal.last(stream) < n for stream, n in beyond.items()):
         await site.journal.append([])  # each commit tells of what was moved meanwhile
-    sealed = site.journal.untold[0]
+    (sealed,) = (one for one in site.journal.untold if one.store == site.journal.sealed[-1].id)
     await site.say("store.sealed/1", sealed)
 
 
@@ -234,9 +236,44 @@ async def test_a_forked_store(tmp_path: Path) -> None:
     await site.closed()
     verdict = check(site.data, site.key)
     assert (answers(verdict), bad(verdict), missing(verdict)) == (GOOD, [], [])
-    assert [(one.lane[1], one.first, one.last) for one in verdict.streams if one.lane[1] is READING] == [
-        (READING, 1, 18), (READING, 1, 6),
-    ]  # fmt: skip
+    assert [(one.first, one.last) for one in verdict.streams if one.lane[1] is READING] == [(1, 18), (1, 6)]
+
+
+async def test_a_store_that_forked_twice(tmp_path: Path) -> None:
+    """A checkpoint that was moved twice still speaks of the store that it was made for."""
+    site = await Site(tmp_path).fill()
+    await forked(site)
+    await site.sign()
+    await forked(site, 2, 1)
+    await site.sign()
+    await site.closed()
+    verdict = check(site.data, site.key)
+    assert (answers(verdict), bad(verdict), missing(verdict)) == (GOOD, [], [])
+    assert len(site.stores) == 3
+
+
+async def test_a_checkpoint_that_was_made_just_before_a_fork(tmp_path: Path) -> None:
+    """And written just after it: it speaks of the store that was sealed, and is signed."""
+    site = await Site(tmp_path).fill()
+    late = site.checkpoints.drafts()
+    await forked(site)
+    await site.journal.append(late)
+    await site.sign()
+    await site.closed()
+    verdict = check(site.data, site.key)
+    assert (answers(verdict), bad(verdict)) == (GOOD, [])
+
+
+async def test_the_centre_has_another_history_of_a_forked_store(tmp_path: Path) -> None:
+    """It was restored from a backup: what the centre has beyond the seal is not here, and that is said."""
+    site = await Site(tmp_path / "data").fill()
+    witness = await site.witness(tmp_path / "centre")
+    await forked(site)
+    await site.sign()
+    await site.closed()
+    verdict = check(site.data, site.key, witness)
+    assert (verdict.intact, verdict.complete) == ("yes", "no")
+    assert ("reading", 13, 18, "witness") in missing(verdict)
 
 
 @pytest.mark.parametrize("beyond", [True, False])
