@@ -32,6 +32,11 @@ PUBACK_TIMEOUT_S = 60.0
 NO_SUBSCRIBER = 0x10
 """PUBACK reason code of MQTT 5: accepted, but nobody is subscribed."""
 
+PACKET_MAX_BYTES = 256 * 1024 * 1024
+"""Of MQTT; a broker may allow less."""
+
+_PUBLISH_BYTES = 10
+"""What a PUBLISH with QoS 1 takes beside topic and payload, at most."""
 _UNSUPPORTED_VERSION = 0x84
 
 MqttVersion = Literal["auto", "5", "3.1.1"]
@@ -106,6 +111,7 @@ class MqttLink:
         self._subscribed: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._waiting: deque[tuple[str, bytes, bool, asyncio.Future[int]]] = deque()
         self.window = WINDOW_MAX
+        self._packet_max = PACKET_MAX_BYTES
 
     @property
     def free(self) -> int:
@@ -116,6 +122,10 @@ class MqttLink:
     def unsent(self) -> bool:
         """Whether bytes still wait for the socket to take them: the link is slower than we are."""
         return self._writing
+
+    def room(self, topic: str) -> int:
+        """How large a payload the broker takes."""
+        return self._packet_max - len(topic.encode()) - _PUBLISH_BYTES
 
     async def connect(self) -> None:
         """Connect, in MQTT 5 or, where the broker does not speak it, in 3.1.1. Raises LinkError."""
@@ -224,6 +234,8 @@ class MqttLink:
         done: asyncio.Future[int] = self._loop.create_future()
         if self._lost.done():
             _fail(done, self._lost.result())
+        elif len(payload) > self.room(topic):  # the broker would hang up
+            _fail(done, LinkError("publish_too_large", bytes=len(payload), limit=self.room(topic)))
         elif len(self._published) >= self.window:
             self._waiting.append((topic, payload, retain, done))
         else:
@@ -366,6 +378,7 @@ class MqttLink:
             return
         allowed = getattr(properties, "ReceiveMaximum", None) if properties else None
         self.window = min(WINDOW_MAX, allowed or 65535)
+        self._packet_max = getattr(properties, "MaximumPacketSize", PACKET_MAX_BYTES)
         self._connected.set_result(None)
 
     def _on_disconnect(self, _c: object, _u: object, _flags: object, code: ReasonCode, _properties: object) -> None:
