@@ -18,6 +18,7 @@ from sync.journal.inventory import SegmentInfo
 from sync.journal.journal import Journal
 from sync.journal.policy import Drop, Holdings, Key, Plan
 from sync.journal.store import SEGMENT_MAX_BYTES
+from sync.journal.view import StoreView
 from sync.lane import Watermark
 
 LOOK_S = 30.0
@@ -82,6 +83,8 @@ class Storekeeper:
         """Drop what has to go, until it fits or nothing more may go; then take telemetry or refuse it. Raises StoreError."""
         while (plan := await self._planned()).drops:
             await self._carry_out(plan.drops)
+        for store in [view for view in self._journal.sealed if self._emptied(view)]:
+            await self._journal.discard(store.id)
         if plan.refuse != self._refusing:
             log.warning("telemetry is %s", "refused: the store is full" if plan.refuse else "taken again")
             self._journal.refuse_telemetry(plan.refuse)
@@ -89,14 +92,15 @@ class Storekeeper:
 
     async def _pause(self) -> None:
         """Until the next look, which comes at once where the bound is passed and a look can help."""
+        if self._refusing or self._failing:
+            await asyncio.sleep(LOOK_S)
+            return
         clock = asyncio.get_running_loop().time
         end = clock() + LOOK_S
         while (left := end - clock()) > 0:
             used = await asyncio.to_thread(self._journal.size)
             room = self._bound(used) - used
-            if self._refusing or self._failing:
-                room = self._limit
-            elif room < 0:
+            if room < 0:
                 return
             await asyncio.sleep(min(left, max(MEASURE_S, room / FASTEST_BYTES_S)))
 
@@ -113,8 +117,7 @@ class Storekeeper:
         stores = {segment.store for segment in segments}
         held = Holdings(segments, used, {(s, stream): self._upto(s, stream) for s in stores for stream in STREAMS}, {})
         held = held._replace(since=self._since(held, at))
-        now = at.t if _TRUST[at.tq.source] else None
-        plan = policy.plan(held, self._days, bound, now, refusing=self._refusing)
+        plan = policy.plan(held, self._days, bound, at.t, refusing=self._refusing)
         self._on_look(StoreNow(used, max(0, bound), plan.fill, plan.refuse))
         return plan
 
@@ -148,6 +151,10 @@ class Storekeeper:
                 return  # only now it is known what it holds
             upto = {stream: self._upto(segment.store, stream) for stream in segment.ranges}
             await self._journal.drop(segment, upto, reason, self._clock.now())
+
+    def _emptied(self, view: StoreView) -> bool:
+        """Nothing is held any more, and the centre knows of every record what has become of it."""
+        return all(view.low(s) > view.last(s) <= self._upto(view.id, s) for s in STREAMS)
 
     def _upto(self, store: str, stream: Stream) -> int:
         """What the centre has settled."""

@@ -185,10 +185,14 @@ class Journal:
         return sum(shelf.size() for shelf in shelves) + self._reserve.size()
 
     async def inventory(self) -> list[SegmentInfo]:
-        """Every segment of every store, sealed stores first, per series from the oldest on. Raises StoreError."""
+        """Every segment that may be dropped, sealed stores first, per series from the oldest on. Raises StoreError.
+
+        A store that was forked is left out until what lies beyond its ends is in the current one.
+        """
         if self._writer.closing:
             raise StoreError("store_failed", path=self.store, why="closed")
-        stores = [(self._stores.shelf(view.id), view) for view in (*self.sealed, self.current)]
+        views = [view for view in (*self.sealed, self.current) if not self._stores.moving(view.id)]
+        stores = [(self._stores.shelf(view.id), view) for view in views]
 
         def take() -> list[SegmentInfo]:
             self._reserve.keep()
@@ -206,6 +210,15 @@ class Journal:
         await self._writer.do(partial(self._declare_drop, info, upto, reason, at), self._refresh)
         await self._reader.forget(info.path)
         await asyncio.get_running_loop().run_in_executor(self._janitor, remove, info.path)
+
+    async def discard(self, store: str) -> None:
+        """A sealed store of which every segment was dropped goes for good; where something was set aside, it stays. Raises StoreError."""
+        await self._writer.do(partial(self._stores.discard, store), self._refresh)
+        if store in self._stores.sealed:
+            return
+        self.sealed = [view for view in self.sealed if view.id != store]
+        for key in [key for key in self._state if key.split("/")[1:2] == [store]]:
+            self.note(key, None)
 
     async def rotate(self, series: Series) -> None:
         """Close the segment that is written to, so that it can be dropped. Raises StoreError."""
@@ -237,10 +250,15 @@ class Journal:
     def _declare_drop(self, info: SegmentInfo, upto: Mapping[Stream, int], reason: str, at: Stamp) -> None:
         current = self._stores.current
         shelf = self._stores.shelf(info.store)
+        if self._stores.moving(info.store):  # it was forked meanwhile
+            raise StoreError("store_failed", path=shelf.dir, why="its records are not all moved yet")
         of = None if info.store == current.id else info.store
         drafts: list[Draft] = []
         state: dict[str, bytes | None] = {f"dropped/{info.store}/{info.series}": info.path.name.encode()}
-        for stream, (first, last) in info.ranges.items():
+        for stream, (first, held) in info.ranges.items():
+            last = min(held, self._stores.last(info.store, stream))
+            if last < first:
+                continue
             done = upto.get(stream, 0)
             body = StoreDrop(
                 store=of,

@@ -24,7 +24,7 @@ Key = tuple[str, Series, int]
 class Holdings(NamedTuple):
     """`segments` of all stores, of each series oldest first; `used` bytes with what belongs to no segment.
 
-    `upto`: what the centre has settled. `since`: when (us, UTC) a segment was found settled, where a clock could tell.
+    `upto`: what the centre has settled. `since`: when (us, UTC) a segment was found settled, where the clock can tell how long ago that is.
     """
 
     segments: Sequence[SegmentInfo]
@@ -56,8 +56,8 @@ def key(segment: SegmentInfo) -> Key:
     return segment.store, segment.series, segment.number
 
 
-def plan(held: Holdings, days: Mapping[Stream, float], bound: int, now: int | None, *, refusing: bool = False) -> Plan:
-    """`now` (us, UTC) is None while no clock can tell. `refusing`: telemetry is refused now; to end that takes some room."""
+def plan(held: Holdings, days: Mapping[Stream, float], bound: int, now: int, *, refusing: bool = False) -> Plan:
+    """`now` is us, UTC. `refusing`: telemetry is refused now; to end that takes some room."""
     least = max(LEAST_BYTES, round(bound * LEAST_SHARE))
     retired = list(_oldest(held.segments, lambda s: _over(held, s, days, now)))
     gone = {key(segment) for segment in retired}
@@ -74,10 +74,10 @@ def plan(held: Holdings, days: Mapping[Stream, float], bound: int, now: int | No
     return Plan(drops, fill, left > (bound - least if refusing else bound))
 
 
-def _over(held: Holdings, segment: SegmentInfo, days: Mapping[Stream, float], now: int | None) -> bool:
+def _over(held: Holdings, segment: SegmentInfo, days: Mapping[Stream, float], now: int) -> bool:
     """Closed, settled, and past the days of every class in it."""
     since = held.since.get(key(segment))
-    if now is None or since is None or not segment.closed or not held.settled(segment):
+    if since is None or not segment.closed or not held.settled(segment):
         return False
     return all(now - since >= days[stream] * DAY_US for stream in segment.ranges)
 

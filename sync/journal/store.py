@@ -136,15 +136,15 @@ def _create(
     return File(path, {stream: head.seq + 1 for stream, head in starts.items()})
 
 
-def draft_shelf(parent: Path, gw: str, state: Mapping[str, bytes]) -> Shelf:
-    """Make an empty store with this state, under a name that does not count yet. Raises StoreError."""
+def draft_shelf(parent: Path, gw: str, states: Mapping[Series, Mapping[str, bytes]]) -> Shelf:
+    """Make an empty store with these states, under a name that does not count yet. Raises StoreError."""
     shelf = Shelf(parent / str(uuid.uuid4()), gw)
     shelf.dir = shelf.dir.with_suffix(DRAFT)
     with store_errors(parent):
         shelf.dir.mkdir()
         for series in ALL:
             heads = {stream: Head(0, genesis(shelf.id)) for stream in streams_of(series)}
-            _create(shelf, series, 1, heads, state if series == "core" else {})
+            _create(shelf, series, 1, heads, states[series])
     return shelf
 
 

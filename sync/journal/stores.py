@@ -6,10 +6,11 @@ from pathlib import Path
 
 from model.bodies import StoreSealed, StreamEnd
 from model.errors import StoreDamaged, StoreError
-from model.record import SERIES, STREAMS, Draft, Record, Stream
+from model.record import SERIES, STREAMS, Draft, Record, Series, Stream
 from sync.journal.files import make_directory, store_errors
+from sync.journal.salvage import ASIDE
 from sync.journal.segment import Head, Segment
-from sync.journal.shelf import STORE, End, Seal, Shelf, ends_of, remove
+from sync.journal.shelf import ALL, STORE, End, Seal, Shelf, ends_of, remove
 from sync.journal.store import DRAFT, SEGMENT_MAX_BYTES, Store, draft_shelf, settle
 
 _MOVED_RECORDS = 200
@@ -45,7 +46,7 @@ class Stores:
                 stores.sealed[shelf.id] = (shelf, seal)
                 active = []
         if not active:
-            active = [draft_shelf(parent, gw, stores._last_state())]
+            active = [draft_shelf(parent, gw, {series: stores._last_state(series) for series in ALL})]
             settle(active[0])
         stores.current = Store(active[0], segment_max_bytes=segment_max_bytes)
         stores.current.open()
@@ -70,10 +71,10 @@ class Stores:
                 self.sealed[shelf.id] = (shelf, seal)
         return active
 
-    def _last_state(self) -> Mapping[str, bytes]:
+    def _last_state(self, series: Series) -> Mapping[str, bytes]:
         """What the store that was sealed last knew: the new one goes on from there."""
         for shelf, _ in reversed(self.sealed.values()):
-            for file in reversed(shelf.files["core"]):
+            for file in reversed(shelf.files[series]):
                 segment = Segment(file.path, writable=False)
                 try:
                     return segment.state()
@@ -94,7 +95,7 @@ class Stores:
         Raises StoreError, and then all is as before.
         """
         old = self.current
-        draft = draft_shelf(self._parent, self._gw, old.state)
+        draft = draft_shelf(self._parent, self._gw, old.states)
         streams = {s: End(ends[s].seq, ends[s].hash.hex(), old.heads[s].seq) for s in STREAMS}
         seal = Seal("fork", streams)
         old.shelf.write_seal(seal)
@@ -108,11 +109,14 @@ class Stores:
         """Append some records from beyond the end of a forked store again, each with its `was`. False when all are moved."""
         for shelf, seal in self.sealed.values():
             for stream, end in seal.ends.items():
-                moved = int(self.current.states[SERIES[stream]].get(f"moved/{shelf.id}/{stream}", b"%d" % end.seq))
-                if seal.why == "fork" and moved < end.last:
+                if (moved := self._moved(shelf, stream, end)) < end.last:
                     self._move(shelf, stream, moved + 1, end.last)
                     return True
         return False
+
+    def _moved(self, shelf: Shelf, stream: Stream, end: End) -> int:
+        """Up to where a stream's records beyond its end are in the current store."""
+        return int(self.current.states[SERIES[stream]].get(f"moved/{shelf.id}/{stream}", b"%d" % end.seq))
 
     def _move(self, shelf: Shelf, stream: Stream, first: int, last: int) -> None:
         path, _ = shelf.file_of(stream, max(first, shelf.low(stream, last)))
@@ -145,6 +149,28 @@ class Stores:
 
     def shelf(self, store: str) -> Shelf:
         return self.current.shelf if store == self.current.id else self.sealed[store][0]
+
+    def last(self, store: str, stream: Stream) -> int:
+        """The number of the last record that counts as this store's."""
+        return self.current.heads[stream].seq if store == self.current.id else self.sealed[store][1].ends[stream].seq
+
+    def moving(self, store: str) -> bool:
+        """Whether it was forked, and what lies beyond its ends is not all in the current store yet."""
+        if store == self.current.id:
+            return False
+        shelf, seal = self.sealed[store]
+        return any(self._moved(shelf, stream, end) < end.last for stream, end in seal.ends.items())
+
+    def discard(self, store: str) -> None:
+        """Remove the directory of a sealed store, unless there is still something in it. Raises StoreError."""
+        shelf, _ = self.sealed[store]
+        with store_errors(shelf.dir):
+            if any(shelf.files.values()) or any(ASIDE in path.name for path in shelf.dir.iterdir()):
+                return
+            gone = shelf.dir.with_suffix(DRAFT)  # a crash leaves what counts for nothing
+            shelf.dir.rename(gone)
+            del self.sealed[store]
+            shutil.rmtree(gone)
 
     def _finish_drops(self) -> None:
         """Remove what was declared dropped: a crash may have come between the word and the deed."""

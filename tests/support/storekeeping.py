@@ -1,6 +1,7 @@
 """A storekeeper on a real journal, with a clock that a test sets and a centre whose word is given by hand."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -54,14 +55,22 @@ class Kept:
         for n in range(first, end, 64):
             await self.journal.append(drafts(stream, range(n, min(n + 64, end)), padding=900), urgent=True)
 
-    def acknowledge(self, stream: Stream, upto: int | None = None) -> None:
+    def acknowledge(self, stream: Stream, upto: int | None = None, *, store: str | None = None) -> None:
         """The centre has settled it, all or up to there, as the lane of the stream notes it."""
-        mark = Watermark(upto or self.journal.last(stream), 7)
-        self.journal.note(f"ack/{self.journal.store}/{stream}", msgspec.json.encode(mark))
+        mark = Watermark(self.journal.last(stream) if upto is None else upto, 7)
+        self.journal.note(f"ack/{store or self.journal.store}/{stream}", msgspec.json.encode(mark))
 
     def acknowledge_all(self) -> None:
         for stream in STREAMS:
             self.acknowledge(stream)
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """Until something that was committed makes it true."""
+        changed = asyncio.Event()
+        self.journal.on_commit(changed.set)
+        while not true():
+            await changed.wait()
+            changed.clear()
 
     async def drops(self) -> list[dict[str, Any]]:
         """What is said on `audit` of what was dropped."""
