@@ -32,6 +32,19 @@ def store_errors(path: Path) -> Iterator[None]:
         raise StoreError("store_failed", path=path, why=str(err)) from err
 
 
+@contextmanager
+def transaction(db: apsw.Connection) -> Iterator[None]:
+    """As `with db`, which would hold the interpreter's lock, and so every other thread, until the disk has answered."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # after some errors SQLite has rolled back by itself
+            db.execute("ROLLBACK")
+        raise
+
+
 def _is_full(path: Path) -> bool:
     try:
         return os.statvfs(path.parent).f_bavail == 0

@@ -13,7 +13,7 @@ import apsw
 from model.errors import StoreDamaged, StoreError
 from model.record import SERIES, STREAMS, Draft, Record, Series, Stream, hasher
 from model.time import Stamp, TimeQuality
-from sync.journal.files import bytes_of, store_errors, sync_directory
+from sync.journal.files import bytes_of, store_errors, sync_directory, transaction
 
 SCHEMA_VERSION = 2
 _SEQ_BITS = 48
@@ -66,7 +66,7 @@ def blank(path: Path) -> apsw.Connection:
     """A new file with nothing but the schema, open for its first transaction."""
     db = apsw.Connection(str(path))
     _into_wal(db)
-    with db:
+    with transaction(db):
         db.execute(_SCHEMA)
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     return db
@@ -87,7 +87,7 @@ def create(path: Path, identity: Identity, heads: Mapping[Stream, Head], state: 
         for leftover in path.parent.glob(draft.name + "*"):
             leftover.unlink()
         with closing(blank(draft)) as db:
-            with db:
+            with transaction(db):
                 db.execute("INSERT INTO segment VALUES(?, ?, ?, ?)", identity)
                 starts = [(stream.value, head.seq, head.hash) for stream, head in heads.items()]
                 db.executemany("INSERT INTO start VALUES(?, ?, ?)", starts)
@@ -197,7 +197,7 @@ class Segment:
         Raises StoreError, and then nothing was written and this object is not to be used any more.
         """
         new: dict[Stream, Head] = {}
-        with store_errors(self.path), self._db:
+        with store_errors(self.path), transaction(self._db):
             for stream, items in drafts.items():
                 rows = self._chained(stream, heads[stream], items)
                 self._db.executemany("INSERT INTO record VALUES(?, ?, ?, ?, ?, ?)", rows)
