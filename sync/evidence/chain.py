@@ -2,30 +2,35 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from model.record import Hasher, genesis, hasher
 from sync.evidence.entries import Entry, Held, Lane, Row, Unreadable
 from sync.evidence.ranges import Range, added, without
 from sync.evidence.said import Declared
 
+Why = Literal[
+    "altered", "missing", "unlinked", "order", "unreadable", "foreign",
+    "seam", "head", "checkpoint", "witness", "seal", "moved",
+]  # fmt: skip
+"""What is wrong with a record. The catalogue has the words."""
+
+Who = Literal["hole", "checkpoint", "seal", "witness", "left"]
+"""How one knows that records are missing: the numbers have a hole, somebody has counted more, a sealed store has some left."""
+
 
 class Bad(NamedTuple):
-    """`why` is one of `altered missing unlinked order unreadable foreign seam head checkpoint witness moved seal`."""
-
     store: str
     stream: str
     seq: int
-    why: str
-    detail: str = ""
+    why: Why
+    detail: str
 
 
 class Missing(NamedTuple):
-    """`why`: a `hole` in the numbers; a `checkpoint`, the `seal` or the `witness` knows of more; or it was `left` in a sealed store."""
-
     first: int
     last: int
-    why: str
+    why: Who
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Found:
     witnessed: list[Range] = field(default_factory=list)
     vouched: bool = False
 
-    def wrong(self, seq: int, why: str, detail: str = "") -> None:
+    def wrong(self, seq: int, why: Why, detail: str = "") -> None:
         """The first one is kept, the others are counted."""
         self.bad = self.bad or Bad(*self.lane, seq, why, detail)
         self.bad_count += 1
@@ -202,17 +207,18 @@ class _Follower:
         """The hash at `seq` against what checkpoints and the centre say of it."""
         known, found = self._known, self._found
         counts = known.end is None or seq <= known.end
-        for said, proven, why in (
+        sources: tuple[tuple[Mapping[int, bytes], list[Range] | None, Why], ...] = (
             (known.signed, found.signed, "checkpoint"),
             (known.witnessed if counts else {}, found.witnessed, "witness"),
             (known.seal, None, "seal"),
-        ):
+        )
+        for said, proven, why in sources:
             if said.get(seq, hash_) != hash_:
                 found.wrong(seq, why)
             elif proven is not None and self._run <= seq in said:
                 proven[:] = added(proven, (self._run, seq))
 
-    def _beyond(self, end: int, known: int, why: str) -> None:
+    def _beyond(self, end: int, known: int, why: Who) -> None:
         """`why` is who knows that there was more than is here."""
         told = [(a, b) for a, b, _ in (*self._known.declared, *self._found.missing)]
         self._found.missing += [Missing(a, b, why) for a, b in without((end + 1, known), told)]

@@ -1,6 +1,6 @@
 """A verdict as the document that `doorpost verify --json` prints, which is an API: `docs/cli.md` describes it."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -41,9 +41,12 @@ def document(verdict: Verdict, witness: WitnessTold | None) -> dict[str, Any]:
     return built
 
 
-def cannot_know(verdict: Verdict, witness: WitnessTold | None) -> list[str]:
-    """What this check leaves open, whatever its answers are."""
-    open_ = {
+Open = Literal["no_witness", "witness_unchecked", "beyond_witness", "partial", "tail"]
+"""What a check leaves open, whatever its answers are. The catalogue has the words."""
+
+
+def cannot_know(verdict: Verdict, witness: WitnessTold | None) -> list[Open]:
+    open_: dict[Open, bool] = {
         "no_witness": witness is None,
         "witness_unchecked": witness is not None and not witness.checked,
         "beyond_witness": witness is not None and any(_top(one.witnessed) < one.last for one in verdict.streams),

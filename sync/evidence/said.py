@@ -54,10 +54,8 @@ class Signed:
         try:
             said = msgspec.json.decode(body, type=Checkpoint)
             candidates = dict.fromkeys((origin(store, body), store, *self._stores))
-            of = next((one for one in candidates if is_signed(self._gw, one, said, self._key)), None)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
-            of = None
-        if of is None:
+            of = next(one for one in candidates if is_signed(self._gw, one, said, self._key))
+        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, StopIteration):
             self.bad += 1
             if len(self.bad_first) < _BAD_SHOWN:
                 self.bad_first.append(Unsigned(store, seq, where))

@@ -154,7 +154,7 @@ class Endless:
     """Evidence of any number of readings, made as they are asked for."""
 
     gw = GW
-    key = None
+    key: str | None = None
 
     def __init__(self, count: int) -> None:
         self.stores = [StoreHeld(STORE, [Held(stream, 1, count if stream is READING else 0) for stream in STREAMS])]

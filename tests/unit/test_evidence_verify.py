@@ -3,16 +3,20 @@
 import asyncio
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from model.errors import EvidenceError
 from model.record import STREAMS, Stream
+from model.texts import catalogue
 from support.evidence import Site, answers, bad, check, missing, proven
 from support.journals import drafts
+from sync.contract.messages import LostReason
 from sync.contract.signing import private_key
 from sync.contract.witness import Witness
-from sync.evidence.report import WitnessTold, cannot_know
+from sync.evidence.chain import Who, Why
+from sync.evidence.report import Open, WitnessTold, cannot_know
 from sync.journal.segment import span_of
 
 GOOD = ("yes", "yes", "yes", "yes")
@@ -282,3 +286,12 @@ async def test_a_store_of_another_gateway(site: Site, tmp_path: Path) -> None:
     verdict = check(site.data, site.key)
     assert (verdict.gw, verdict.intact, verdict.device) == ("gw-1", "no", "no")
     assert ("reading", 1, "foreign") in bad(verdict)
+
+
+def test_every_fault_has_its_words() -> None:
+    """What can be wrong, missing or left open is told to a person in his language."""
+    words = catalogue()["evidence"]
+    assert set(words["why"]) == set(get_args(Why))
+    assert set(words["lacks"]) == set(get_args(Who))
+    assert set(words["open"]) == set(get_args(Open))
+    assert set(words["reason"]) == {*get_args(LostReason), "dropped"}
