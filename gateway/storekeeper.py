@@ -14,6 +14,7 @@ from model.errors import StoreError
 from model.record import STREAMS, Stream
 from model.time import Clock, Stamp, TimeSource
 from sync.journal import policy
+from sync.journal.files import store_errors
 from sync.journal.inventory import SegmentInfo
 from sync.journal.journal import Journal
 from sync.journal.policy import Drop, Holdings, Key, Plan
@@ -73,11 +74,12 @@ class Storekeeper:
             try:
                 await self.look()
                 self._failing = False
+                await self._pause()
             except StoreError as err:
                 if not self._failing:
                     log.error("the store cannot be kept within its bound: %s", err)
                 self._failing = True
-            await self._pause()
+                await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
         """Drop what has to go, until it fits or nothing more may go; then take telemetry or refuse it. Raises StoreError."""
@@ -92,7 +94,7 @@ class Storekeeper:
 
     async def _pause(self) -> None:
         """Until the next look, which comes at once where the bound is passed and a look can help."""
-        if self._refusing or self._failing:
+        if self._refusing:
             await asyncio.sleep(LOOK_S)
             return
         clock = asyncio.get_running_loop().time
@@ -107,7 +109,9 @@ class Storekeeper:
     def _bound(self, used: int) -> int:
         """What may be taken now: by the settings, and by the disk, which others fill too."""
         reserve = min(self._limit // RESERVE_SHARE, RESERVE_MAX_BYTES)
-        return min(self._limit, used + shutil.disk_usage(self._directory).free) - reserve
+        with store_errors(self._directory):
+            free = shutil.disk_usage(self._directory).free
+        return min(self._limit, used + free) - reserve
 
     async def _planned(self) -> Plan:
         segments = await self._journal.inventory()

@@ -18,7 +18,7 @@ from model.bodies import StoreDamage, StoreDrop, StoreSealed
 from model.errors import StoreError
 from model.record import SERIES, Draft, Series, Stream, draft
 from model.time import Stamp
-from sync.journal.inventory import Inventory, SegmentInfo
+from sync.journal.inventory import SegmentInfo, inventory
 from sync.journal.reserve import RESERVE_BYTES, Reserve
 from sync.journal.segment import Head, Slice
 from sync.journal.shelf import remove
@@ -45,7 +45,6 @@ class Journal:
         self._fork_listeners: list[Callable[[], None]] = []
         self._reader = Reader()
         self._janitor = ThreadPoolExecutor(1, "journal-janitor")
-        self._inventory = Inventory()
         self.failed: StoreError | None = None
         self._look()
         self._writer = Writer(stores, reserve, group_s, self)
@@ -180,8 +179,8 @@ class Journal:
     # room on the disk
 
     def size(self) -> int:
-        """All bytes of all stores on disk: segments, WALs, what was set aside, and the reserve."""
-        shelves = [self._stores.current.shelf, *(shelf for shelf, _ in self._stores.sealed.values())]
+        """All bytes of all stores on disk: segments, WALs, what was set aside, and the reserve. From any thread. Raises StoreError."""
+        shelves = [self._stores.current.shelf, *(shelf for shelf, _ in list(self._stores.sealed.values()))]
         return sum(shelf.size() for shelf in shelves) + self._reserve.size()
 
     async def inventory(self) -> list[SegmentInfo]:
@@ -196,9 +195,7 @@ class Journal:
 
         def take() -> list[SegmentInfo]:
             self._reserve.keep()
-            return [
-                info for shelf, view in stores for info in self._inventory.take(shelf, view.last, sealed=view.sealed)
-            ]
+            return [info for shelf, view in stores for info in inventory(shelf, view.last, sealed=view.sealed)]
 
         return await asyncio.get_running_loop().run_in_executor(self._janitor, take)
 

@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+from sync.journal.files import bytes_of
+
 RESERVE_BYTES = 8 * 1024 * 1024
 _PLENTY = 4
 """How many times its size must be free before the reserve is made again: it is not to take the last room itself."""
@@ -37,4 +39,4 @@ class Reserve:
         return True
 
     def size(self) -> int:
-        return self._path.stat().st_size if self._path.exists() else 0
+        return bytes_of([self._path])

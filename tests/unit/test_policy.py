@@ -27,7 +27,7 @@ def segment(
 ) -> SegmentInfo:
     given_ = {Stream(name): pair for name, pair in ranges.items()}
     name = Path(f"{series}-{number:06d}.db")
-    return SegmentInfo(store, series, number, name, round(mib * MIB), closed, given_, NOW)
+    return SegmentInfo(store, series, number, name, round(mib * MIB), closed, given_)
 
 
 @dataclass
@@ -75,7 +75,7 @@ def worlds(draw: st.DrawFn) -> World:
                 size = draw(st.integers(1, 4 * MIB))
                 closed = store != stores[-1] or number < count
                 path = Path(store, f"{series}-{number:06d}.db")
-                segments.append(SegmentInfo(store, series, number, path, size, closed, ranges, NOW))
+                segments.append(SegmentInfo(store, series, number, path, size, closed, ranges))
         for stream in STREAMS:
             upto[store, stream] = draw(st.integers(0, last[stream]))
     since = {
