@@ -26,9 +26,13 @@ check: .venv/test ## style, types and the arrows between the rooms
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
 
-soak: .venv/test ## the long runs: hundreds of kill -9 rounds
+soak: .venv/test ## the long runs, 90 minutes: a thousand kill -9, a day at 60 times its speed, fuzzing (docs/soak.md)
 	@tests/prepare
-	@$(bin)/pytest -m soak --timeout=0
+	@$(bin)/pytest -m soak --timeout=0 -s
+	@$(MAKE) fuzz
+
+fuzz: .venv-fuzz/ready ## fuzz the parsers of the contract, guided by coverage (ARGS="--seconds 600 verify")
+	@PYTHONPATH=tests .venv-fuzz/bin/python -m fuzz.run $(ARGS)
 
 contract: .venv/test ## make docs/contract again from the types
 	$(bin)/python -m sync.contract.document docs/contract
@@ -64,4 +68,12 @@ endef
 .venv/test: requirements-dev.lock pyproject.toml | .venv/pyvenv.cfg
 	$(install)
 
-.PHONY: help demo test check soak contract lock
+# atheris, and from .venv what is fuzzed with it. Where there is no atheris, the fuzzing says that it is skipped.
+.venv-fuzz/ready: tests/fuzz/requirements.txt | .venv/test
+	@$(PYTHON) -m venv .venv-fuzz
+	@$(bin)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		>$$(.venv-fuzz/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/doorpost.pth
+	@.venv-fuzz/bin/python -m pip --disable-pip-version-check --cache-dir .cache/pip --quiet install \
+		--only-binary :all: --require-hashes -r $< && touch $@ || true
+
+.PHONY: help demo test check soak fuzz contract lock
