@@ -64,15 +64,3 @@ class Switching(Protocol):
     async def flash(self, output: str, seconds: float) -> None:
         """Switch on for at most that long: the device itself switches off when nobody refreshes it."""
         ...
-
-
-class Transport(Protocol):
-    """A byte stream to a device: serial port or TCP. All errors are TransientError."""
-
-    async def read(self, limit: int = 4096) -> bytes:
-        """At least one byte; raises when the other end is gone."""
-        ...
-
-    async def write(self, data: bytes) -> None: ...
-
-    async def close(self) -> None: ...

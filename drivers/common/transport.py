@@ -1,15 +1,16 @@
-"""Byte streams to devices: a serial port or a TCP socket behind `model.ports.Transport`."""
+"""Byte streams to devices: a serial port or a TCP socket, opened as a `Line`."""
 
 import asyncio
 import errno
 import socket
-from typing import Literal, Protocol
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
 from urllib.parse import urlsplit
 
-import serialx
-
+from drivers.common.config import SerialDeviceConfig
+from drivers.common.line import Line
 from model.errors import TransientError
-from model.ports import Transport
 
 CONNECT_TIMEOUT_S = 5.0
 
@@ -26,43 +27,20 @@ acknowledge what it was sent is given up after 20 s (ms there, s elsewhere; tcp(
 Parity = Literal["N", "E", "O"]
 
 
-class _Writer(Protocol):
-    def write(self, data: bytes) -> None: ...
-    async def drain(self) -> None: ...
-    def close(self) -> None: ...
-    async def wait_closed(self) -> None: ...
-
-
-class StreamTransport:
-    """A `Transport` over asyncio streams. All errors become TransientError that name the port."""
-
-    def __init__(self, port: str, reader: asyncio.StreamReader, writer: _Writer) -> None:
-        self.port = port
-        self._reader = reader
-        self._writer = writer
-
-    async def read(self, limit: int = 4096) -> bytes:
-        try:
-            data = await self._reader.read(limit)
-        except (OSError, serialx.SerialException) as err:
-            raise TransientError("port_gone", port=self.port, why=str(err)) from err
-        if not data:
-            raise TransientError("port_gone", port=self.port, why="end of stream")
-        return data
-
-    async def write(self, data: bytes) -> None:
-        try:
-            self._writer.write(data)
-            await self._writer.drain()
-        except (OSError, serialx.SerialException) as err:
-            raise TransientError("port_gone", port=self.port, why=str(err)) from err
-
-    async def close(self) -> None:
-        self._writer.close()
-        try:
-            await self._writer.wait_closed()
-        except (OSError, serialx.SerialException):
-            pass  # the port was gone already: closed is what was asked for
+@asynccontextmanager
+async def open_line(config: SerialDeviceConfig) -> AsyncIterator[Line]:
+    """The device's port, open inside the block. Raises what `open_transport` raises."""
+    line = await open_transport(
+        config.port,
+        baudrate=config.baudrate,
+        bytesize=config.bytesize,
+        parity=config.parity,
+        stopbits=config.stopbits,
+    )
+    try:
+        yield line
+    finally:
+        await line.close()
 
 
 async def open_transport(
@@ -72,16 +50,27 @@ async def open_transport(
     bytesize: Literal[7, 8] = 8,
     parity: Parity = "N",
     stopbits: Literal[1, 2] = 1,
-) -> Transport:
+) -> Line:
     """Open `/dev/...` (exclusively) or `tcp://host:port`.
 
     Raises TransientError `port_absent`, `port_busy`, `port_unreachable` or `port_denied`.
     """
     if port.startswith("tcp://"):
         return await _open_tcp(port)
+    import serialx  # a site whose devices are all on the network does without it
+
+    loop = asyncio.get_running_loop()
+    line = Line(port)
     try:
-        reader, writer = await serialx.open_serial_connection(
-            port, baudrate=baudrate, byte_size=bytesize, parity=parity, stopbits=stopbits, exclusive=True
+        await serialx.create_serial_connection(
+            loop,
+            lambda: line,
+            port,
+            baudrate=baudrate,
+            byte_size=bytesize,
+            parity=serialx.Parity(parity),
+            stopbits=serialx.StopBits(stopbits),
+            exclusive=True,
         )
     except FileNotFoundError as err:
         raise TransientError("port_absent", port=port) from err
@@ -91,18 +80,20 @@ async def open_transport(
         if getattr(err, "errno", None) == errno.EBUSY:
             raise TransientError("port_busy", port=port) from err
         raise TransientError("port_unreachable", port=port, why=str(err)) from err
-    return StreamTransport(port, reader, writer)
+    return line
 
 
-async def _open_tcp(port: str) -> Transport:
+async def _open_tcp(port: str) -> Line:
     url = urlsplit(port)
+    assert url.hostname and url.port, "the settings were checked"
+    line = Line(port)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            reader, writer = await asyncio.open_connection(url.hostname, url.port)
+            transport, _ = await asyncio.get_running_loop().create_connection(lambda: line, url.hostname, url.port)
     except (OSError, TimeoutError) as err:
         raise TransientError("port_unreachable", port=port, why=str(err) or "no answer") from err
-    ours = writer.get_extra_info("socket")
+    ours = transport.get_extra_info("socket")
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _TCP.items():
         ours.setsockopt(socket.IPPROTO_TCP, option, value)
-    return StreamTransport(port, reader, writer)
+    return line

@@ -15,7 +15,7 @@ from drivers.modbus.pdu import Request, SlaveError
 from drivers.modbus.rtu import RtuFraming
 from drivers.modbus.tcp import TcpFraming
 from model.errors import PermanentError, TransientError
-from model.ports import Context, Health, Transport
+from model.ports import Context, Health
 
 
 class Priority(IntEnum):
@@ -81,13 +81,15 @@ class ModbusBus(ABC):
             raise TransientError("bus_down", bus=self._name)
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._open_replies.add(reply)
-        reply.add_done_callback(self._open_replies.discard)
         self._jobs.put_nowait(_Job(priority, next(self._numbers), slave, request, reply))
-        return await reply
+        try:
+            return await reply
+        finally:
+            self._open_replies.discard(reply)
 
     async def run(self) -> None:
         """Serve until cancelled. When the port goes, all who wait get `bus_down`. Raises DriverError."""
-        line = Line(await self._open())
+        line = await self._open()
         try:
             self._jobs = asyncio.PriorityQueue()
             self._context.health(Health.ONLINE)
@@ -119,7 +121,7 @@ class ModbusBus(ABC):
                     job.reply.set_result(data)
 
     @abstractmethod
-    async def _open(self) -> Transport: ...
+    async def _open(self) -> Line: ...
 
     @abstractmethod
     def _framing(self, line: Line) -> Framing: ...
@@ -141,7 +143,7 @@ class ModbusRtuBus(ModbusBus):
         super().__init__(config.id, context)
         self._config = config
 
-    async def _open(self) -> Transport:
+    async def _open(self) -> Line:
         c = self._config
         return await open_transport(c.port, baudrate=c.baudrate, parity=c.parity, stopbits=c.stopbits)
 
@@ -162,7 +164,7 @@ class ModbusTcpBus(ModbusBus):
         super().__init__(config.id, context)
         self._config = config
 
-    async def _open(self) -> Transport:
+    async def _open(self) -> Line:
         return await open_transport(self._config.port)
 
     def _framing(self, line: Line) -> Framing:

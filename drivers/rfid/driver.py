@@ -2,7 +2,8 @@
 
 from math import inf
 
-from drivers.common.line import Condition, Line, open_line
+from drivers.common.line import Condition, Line
+from drivers.common.transport import open_line
 from drivers.rfid.codec import (
     ERROR_NO_TAG,
     FAILURE,

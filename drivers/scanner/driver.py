@@ -1,6 +1,7 @@
 """A serial barcode scanner as a driver."""
 
-from drivers.common.line import Condition, Line, open_line
+from drivers.common.line import Condition, Line
+from drivers.common.transport import open_line
 from drivers.scanner import ssi
 from drivers.scanner.codec import LineParser, Symbol, split_aim
 from drivers.scanner.config import ScannerConfig
