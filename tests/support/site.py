@@ -20,6 +20,7 @@ from support.context import SystemClock
 from support.journals import GW, verified
 from support.source import BOOT, new_id
 from sync.journal.journal import Journal
+from sync.journal.reserve import RESERVE_BYTES
 
 NEVER_S = 1000.0
 """A group that does not come to its time within a test: what is durable before was committed at once."""
@@ -133,19 +134,30 @@ class Site:
         self._changed.set()
 
 
-async def opened(directory: Path, *, group_s: float = NEVER_S, clock: SystemClock | None = None) -> Site:
+async def opened(
+    directory: Path,
+    *,
+    group_s: float = NEVER_S,
+    clock: SystemClock | None = None,
+    reserve_bytes: int = RESERVE_BYTES,
+) -> Site:
     """Not started."""
     clock = clock or SystemClock()
     clock.boot = BOOT
-    return Site(await Journal.open(directory, GW, group_s=group_s), clock)
+    return Site(await Journal.open(directory, GW, group_s=group_s, reserve_bytes=reserve_bytes), clock)
 
 
 @asynccontextmanager
 async def running(
-    directory: Path, *, rebooted: bool = False, group_s: float = NEVER_S, clock: SystemClock | None = None
+    directory: Path,
+    *,
+    rebooted: bool = False,
+    group_s: float = NEVER_S,
+    clock: SystemClock | None = None,
+    reserve_bytes: int = RESERVE_BYTES,
 ) -> AsyncIterator[Site]:
     """Started and running inside the block, stopped in order at its end."""
-    site = await opened(directory, group_s=group_s, clock=clock)
+    site = await opened(directory, group_s=group_s, clock=clock, reserve_bytes=reserve_bytes)
     try:
         site.pipeline.start(rebooted=rebooted)
         task = asyncio.create_task(site.pipeline.run())

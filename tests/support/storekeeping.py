@@ -38,16 +38,21 @@ class SetClock:
 
 
 class Kept:
-    """`now` is what was told at the last look."""
+    """`now` is what was told at the last look; `told` hears of each."""
 
     def __init__(self, journal: Journal, directory: Path, limit: int, retention: Retention) -> None:
         self.journal = journal
         self.clock = SetClock()
         self.now = StoreNow(0, 0, 0.0, False)
-        self.keeper = Storekeeper(journal, self.clock, directory, limit, retention, self._told)
+        self._changed = asyncio.Event()
+        journal.on_commit(self._changed.set)
+        self.told: Callable[[StoreNow], None] = lambda now: None
+        self.keeper = Storekeeper(journal, self.clock, directory, limit, retention, self._looked)
 
-    def _told(self, now: StoreNow) -> None:
+    def _looked(self, now: StoreNow) -> None:
         self.now = now
+        self._changed.set()
+        self.told(now)
 
     async def write(self, stream: Stream, kib: int) -> None:
         """About so much, in records of 1 KiB numbered from 1 on, 64 to a commit."""
@@ -65,12 +70,10 @@ class Kept:
             self.acknowledge(stream)
 
     async def until(self, true: Callable[[], object]) -> None:
-        """Until something that was committed makes it true."""
-        changed = asyncio.Event()
-        self.journal.on_commit(changed.set)
+        """Until a commit or a look makes it true."""
         while not true():
-            await changed.wait()
-            changed.clear()
+            self._changed.clear()
+            await self._changed.wait()
 
     async def drops(self) -> list[dict[str, Any]]:
         """What is said on `audit` of what was dropped."""

@@ -13,6 +13,7 @@ from support.journals import GW, drafts
 from support.source import BOOT, at, new_id
 from sync.contract.messages import CommandResult, decode
 from sync.journal.journal import Journal
+from sync.journal.reserve import RESERVE_BYTES
 from sync.mqtt import MqttSettings
 from sync.uplink import Uplink
 
@@ -22,10 +23,13 @@ SMALL_SEGMENTS = 110 * 1024
 class Gateway:
     """`async with`: the uplink runs until the end of the block, where it is cancelled as the daemon does."""
 
-    def __init__(self, settings: MqttSettings, directory: Path, *, gw: str = GW) -> None:
+    def __init__(
+        self, settings: MqttSettings, directory: Path, *, gw: str = GW, reserve_bytes: int = RESERVE_BYTES
+    ) -> None:
         self._settings = settings
         self._directory = directory
         self._gw = gw
+        self._reserve_bytes = reserve_bytes
         self._changed = asyncio.Event()
         self.progress: list[tuple[Stream, int]] = []
         self.changes = 0
@@ -40,7 +44,13 @@ class Gateway:
         await self.journal.close()
 
     async def open(self) -> None:
-        self.journal = await Journal.open(self._directory, self._gw, group_s=0, segment_max_bytes=SMALL_SEGMENTS)
+        self.journal = await Journal.open(
+            self._directory,
+            self._gw,
+            group_s=0,
+            segment_max_bytes=SMALL_SEGMENTS,
+            reserve_bytes=self._reserve_bytes,
+        )
         self.uplink = Uplink(
             self._settings,
             self._gw,

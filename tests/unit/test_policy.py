@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.record import SERIES, STREAMS, Series, Stream
@@ -87,6 +87,7 @@ def worlds(draw: st.DrawFn) -> World:
 
 
 @given(worlds())
+@settings(max_examples=50)
 def test_core_goes_only_settled_and_past_its_days(world: World) -> None:
     """Whatever the pressure: an alarm that the centre has not got, or that is young, stays."""
     for drop in world.plan().drops:
@@ -98,6 +99,7 @@ def test_core_goes_only_settled_and_past_its_days(world: World) -> None:
 
 
 @given(worlds())
+@settings(max_examples=50)
 def test_without_pressure_only_what_is_past_its_days_goes(world: World) -> None:
     """Retention takes settled, closed segments whose days are over; with room for the rest nothing else goes."""
     drops = world.plan().drops
@@ -108,6 +110,7 @@ def test_without_pressure_only_what_is_past_its_days_goes(world: World) -> None:
 
 
 @given(worlds())
+@settings(max_examples=50)
 def test_enough_goes_and_no_more(world: World) -> None:
     """Above the bound segments go until it fits or nothing may go any more; the last one was still needed."""
     told = world.plan()
@@ -123,6 +126,7 @@ def test_enough_goes_and_no_more(world: World) -> None:
 
 
 @given(worlds())
+@settings(max_examples=50)
 def test_the_order_of_pressure(world: World) -> None:
     """Diag settled, diag not settled, reading settled, reading not settled; of each series of a store the oldest first."""
     drops = world.plan().drops
@@ -137,6 +141,7 @@ def test_the_order_of_pressure(world: World) -> None:
 
 
 @given(worlds())
+@settings(max_examples=50)
 def test_fill_is_what_could_not_go_without_a_loss(world: World) -> None:
     """It lies between nothing and all; below all no reading is lost (of diag some may be: it goes before any reading)."""
     told = world.plan()
@@ -156,6 +161,7 @@ def test_fill_is_what_could_not_go_without_a_loss(world: World) -> None:
 
 
 @given(worlds())
+@settings(max_examples=50)
 def test_refusing_ends_only_with_some_room(world: World) -> None:
     """What made telemetry refused keeps it so until there is more room than just none."""
     if world.plan().refuse:

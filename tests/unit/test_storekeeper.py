@@ -1,12 +1,18 @@
 """The storekeeper on a real journal: what goes when, what is said of it, and what is refused."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from gateway import storekeeper
+from gateway.status import StoreNow
 from model.errors import StoreFull
 from model.record import Stream
 from model.time import TimeSource
+from support.disk import files_end_at
 from support.journals import drafts, files, numbers
 from support.storekeeping import DAY_US, Kept, keeping
 
@@ -169,3 +175,40 @@ async def test_how_full_it_is_said_to_be(tmp_path: Path) -> None:
         kept.acknowledge(Stream.AUDIT)
         await kept.keeper.look()
         assert 0.25 < kept.now.fill < 0.6
+
+
+@asynccontextmanager
+async def run(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    monkeypatch.setattr(storekeeper, "MEASURE_S", 0.01)
+    task = asyncio.create_task(kept.keeper.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def test_the_bound_is_kept_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It measures between two looks, so that a look comes when it is needed."""
+    async with keeping(tmp_path, 2 * MIB) as kept, run(kept, monkeypatch):
+        await kept.until(lambda: kept.now.bytes)
+        await kept.write(Stream.READING, 2000)
+        await kept.until(lambda: kept.journal.low(Stream.READING) > 1)
+
+
+async def test_a_look_that_fails_is_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk that takes nothing cannot be told what goes either; it is said once, and tried again."""
+    monkeypatch.setattr(storekeeper, "LOOK_S", 0.01)
+    looks: list[StoreNow] = []
+    async with keeping(tmp_path, 2 * MIB) as kept:
+        await kept.write(Stream.READING, 2000)
+        kept.told = looks.append
+        with files_end_at(0):
+            async with run(kept, monkeypatch):
+                await kept.until(lambda: len(looks) == 3)
+        assert kept.journal.low(Stream.READING) == 1
+        assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
+        async with run(kept, monkeypatch):
+            await kept.until(lambda: kept.journal.low(Stream.READING) > 1)
