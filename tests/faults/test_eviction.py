@@ -193,3 +193,43 @@ async def test_the_disk_is_full_and_an_alarm_comes(tmp_path: Path) -> None:
             ballast.unlink()
             await kept.keeper.look()
             assert (disk / "stores" / "reserve").exists()
+
+
+async def test_a_sealed_store_is_pressed_first_and_then_gone(broker: Broker, tmp_path: Path, quick: None) -> None:
+    """What it still had is declared lost under its own name; once the centre knows that, nothing is left of it here."""
+    home = tmp_path / "gw"
+    gateway = Gateway(settings(broker), home, reserve_bytes=RESERVE)
+    await gateway.open()
+    await gateway.write(Stream.READING, 500, padding=900)
+    await gateway.write(Stream.ALARM, 3)
+    await gateway.journal.close()
+    (home / gateway.journal.store / "diag-000001.db").write_bytes(b"rubbish")
+    await gateway.open()
+    kept = Kept(gateway.journal, home, 2 * MIB, RETENTIONS.load("default"))
+    (sealed,) = gateway.journal.sealed
+    await kept.write(Stream.READING, 1000)
+    await kept.keeper.look()
+    low = sealed.low(Stream.READING)
+    assert low > 1
+    assert sealed.lost(Stream.READING) == [(1, low - 1, "pressure")]
+    assert gateway.journal.lost(Stream.READING) == []
+    async with centre_running(tmp_path / "central", broker):
+        gateway.connect()
+        await gateway.until(
+            lambda: all(
+                lane.done
+                for store in (sealed, gateway.journal.current)
+                for lane in gateway.uplink.lanes_of(store.id).values()
+            )
+        )
+        await assert_at_centre(tmp_path / "central", gateway.journal)
+        next((home / sealed.id).glob("*.damaged")).unlink()
+        await kept.keeper.look()
+        kept.clock.t += 731 * DAY_US
+        await kept.keeper.look()
+        assert not (home / sealed.id).exists()
+        await kept.write(Stream.ALARM, 1)
+        await gateway.until(lambda: all(lane.done for lane in gateway.uplink.lanes.values()))
+    await gateway.disconnect()
+    await assert_at_centre(tmp_path / "central", gateway.journal)
+    await gateway.journal.close()
