@@ -8,10 +8,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -19,7 +16,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from model.errors import LinkError, SettingsError
+from model.errors import LinkError
+from sync.mqtt_settings import MqttSettings, MqttVersion, SecuredSocket, Spoken
+
+__all__ = ["MqttLink", "MqttSettings", "MqttVersion"]
 
 CONNECT_TIMEOUT_S = 5.0
 KEEPALIVE_S = 15
@@ -37,43 +37,8 @@ PACKET_MAX_BYTES = 256 * 1024 * 1024
 
 _PUBLISH_BYTES = 10
 """What a PUBLISH with QoS 1 takes beside topic and payload, at most."""
+_UNSPECIFIED = 0x80
 _UNSUPPORTED_VERSION = 0x84
-
-MqttVersion = Literal["auto", "5", "3.1.1"]
-
-
-@dataclass
-class MqttSettings:
-    """Where the broker is and who we are. `url` is `mqtt://host[:1883]` or `mqtts://host[:8883]`."""
-
-    url: str
-    username: str
-    password_file: Path | None = None
-    ca: Path | None = None
-    cert: Path | None = None
-    key: Path | None = None
-    protocol: MqttVersion = "auto"
-    spoken: MQTTProtocolVersion | None = field(default=None, init=False)
-    """The version that this broker was found to speak."""
-
-    def versions(self) -> list[MQTTProtocolVersion]:
-        if self.protocol == "5":
-            return [MQTTProtocolVersion.MQTTv5]
-        if self.protocol == "3.1.1":
-            return [MQTTProtocolVersion.MQTTv311]
-        return [self.spoken] if self.spoken else [MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311]
-
-    def address(self) -> tuple[str, int, bool]:
-        """Host, port, TLS. Raises SettingsError."""
-        try:
-            url = urlsplit(self.url)
-            port = url.port
-        except ValueError as err:
-            raise SettingsError("broker_url", url=self.url) from err
-        if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
-            raise SettingsError("broker_url", url=self.url)
-        tls = url.scheme == "mqtts"
-        return url.hostname, port or (8883 if tls else 1883), tls
 
 
 def _fail(future: asyncio.Future[Any], error: LinkError) -> None:
@@ -103,6 +68,7 @@ class MqttLink:
         self._loop = asyncio.get_running_loop()
         self._client: paho.Client | None = None
         self._sock: Any = None
+        self._secured: SecuredSocket | None = None
         self._writing = False
         self._ticker: asyncio.TimerHandle | None = None
         self._connected: asyncio.Future[None] = self._loop.create_future()
@@ -145,19 +111,19 @@ class MqttLink:
             self._settings.spoken = version if told else None
             return
 
-    async def _connect(self, version: MQTTProtocolVersion) -> None:
+    async def _connect(self, version: Spoken) -> None:
         host, port, tls = self._settings.address()
-        v5 = version == MQTTProtocolVersion.MQTTv5
+        v5 = version == "5"
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             self._client_id,
             clean_session=None if v5 else self._clean_start,
-            protocol=version,
+            protocol=MQTTProtocolVersion.MQTTv5 if v5 else MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(0)
-        client.username_pw_set(self._settings.username, self._password())
+        client.username_pw_set(self._settings.username, self._settings.password())
         if self._will:
             client.will_set(*self._will, qos=1, retain=True)
         client.on_connect = self._on_connect
@@ -171,7 +137,7 @@ class MqttLink:
             properties.SessionExpiryInterval = SESSION_EXPIRY_S
         try:
             if tls:
-                client.tls_set_context(self._tls())
+                client.tls_set_context(self._settings.tls())
             rc = await asyncio.to_thread(
                 client.connect,
                 host,
@@ -192,6 +158,7 @@ class MqttLink:
         client.on_socket_close = lambda _c, _u, closing: self._release() if closing is self._sock else None
         self._client = client
         self._sock = sock
+        self._secured = sock if isinstance(sock, SecuredSocket) else None
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_reader(self._sock, self._readable)
         self._flush()
@@ -203,31 +170,14 @@ class MqttLink:
                 if self._connected.done():
                     self._connected.result()
                 else:
-                    raise LinkError("broker_silent", url=self._settings.url)
+                    lost = self._lost.result()
+                    raise lost if lost.code == "broker_tls" else LinkError("broker_silent", url=self._settings.url)
         except TimeoutError as err:
             self._gone("no CONNACK")
             raise LinkError("broker_silent", url=self._settings.url) from err
         except (LinkError, asyncio.CancelledError):
             self._gone("not connected")
             raise
-
-    def _password(self) -> str | None:
-        file = self._settings.password_file
-        try:
-            return file.read_text().strip() if file else None
-        except (OSError, UnicodeDecodeError) as err:
-            raise LinkError("password_unreadable", path=file, why=str(err)) from err
-
-    def _tls(self) -> ssl.SSLContext:
-        s = self._settings
-        try:
-            context = ssl.create_default_context(cafile=str(s.ca) if s.ca else None)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if s.cert:
-                context.load_cert_chain(s.cert, s.key)
-        except (OSError, ssl.SSLError) as err:
-            raise LinkError("certificate_unreadable", why=str(err)) from err
-        return context
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[int]:
         """Publish with QoS 1 as soon as the window allows. The future gives the PUBACK's reason code below 0x80; else LinkError."""
@@ -355,6 +305,8 @@ class MqttLink:
         if self._lost.done():
             return
         error = LinkError("link_lost", why=why)
+        if self._secured and self._secured.failure:
+            error = LinkError("broker_tls", url=self._settings.url, why=str(self._secured.failure))
         self._lost.set_result(error)
         pending: list[asyncio.Future[Any]] = [
             *(done for _, done in self._published.values()),
@@ -381,8 +333,11 @@ class MqttLink:
         self._packet_max = getattr(properties, "MaximumPacketSize", PACKET_MAX_BYTES)
         self._connected.set_result(None)
 
-    def _on_disconnect(self, _c: object, _u: object, _flags: object, code: ReasonCode, _properties: object) -> None:
-        self._gone(str(code))
+    def _on_disconnect(
+        self, _c: object, _u: object, flags: paho.DisconnectFlags, code: ReasonCode, _properties: object
+    ) -> None:
+        silent = code.value == _UNSPECIFIED and not flags.is_disconnect_packet_from_server
+        self._gone("closed without a reason" if silent else str(code))
 
     def _on_publish(self, _c: object, _u: object, mid: int, code: ReasonCode, _properties: object) -> None:
         _, done = self._published.pop(mid, (0, None))

@@ -65,7 +65,7 @@ class Chain:
 
     async def assert_exactly_once(self) -> None:
         """The invariant, and that the gateway counts as the centre does."""
-        await assert_at_centre(self.gateway.journal, self.data)
+        await assert_at_centre(self.data, self.gateway.journal)
         for stream, lane in self.counts().items():
             counts = self.gateway.uplink.counts(Stream(stream))
             assert counts == Counts(counts.captured, lane["rows"], 0, lane["lost"], 0)
