@@ -89,7 +89,7 @@ async def test_restored_backup(broker: Broker, centre: CentreProcess, tmp_path: 
         assert bodies_at_centre(centre, stream) == [*range(1, 26), *range(101, 111)]
     was = was_of(centre, gateway.journal.store)
     assert [(w[0], w[1]) for w in was] == [(old, n) for n in range(11, 18)] * len(ALL)
-    await assert_at_centre(gateway.journal, centre.data)
+    await assert_at_centre(centre.data, gateway.journal)
     await gateway.__aexit__()
 
 
@@ -118,7 +118,7 @@ async def test_cloned_card(broker: Broker, centre: CentreProcess, tmp_path: Path
         await write(one, 21, 22)
         await all_settled(one)
         assert one.journal.store == shared
-        await assert_at_centre(one.journal, centre.data)
+        await assert_at_centre(centre.data, one.journal)
 
 
 async def test_fork_before_anything_is_shared(broker: Broker, centre: CentreProcess, tmp_path: Path) -> None:
