@@ -1,8 +1,6 @@
 """The command line of the centre."""
 
-import asyncio
 import functools
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +9,7 @@ from typing import Any
 
 import click
 
+from central import serving
 from central.show import Show, local_time
 from model.errors import DoorpostError, SettingsError
 from model.record import Stream
@@ -31,12 +30,7 @@ def tree(lang: str) -> click.Group:
     root = click.Group("central", help=text("central.help", lang))
     file = click.Path(dir_okay=False, path_type=Path)
     pin = click.Option(["--pin-file"], type=click.File("r"), help=text("central.option.pin_file", lang))
-    _leaf(
-        root,
-        "run",
-        "central.run.help",
-        lang,
-        _run,
+    wire = (
         click.Option(["--broker"], help=text("central.option.broker", lang)),
         click.Option(["--config"], type=file, help=text("central.option.config", lang)),
         *(
@@ -44,6 +38,10 @@ def tree(lang: str) -> click.Group:
             for name in ("password-file", "ca", "cert", "key")
         ),
     )
+    shared = click.Option(["--shared"], is_flag=True, help=text("central.option.shared", lang))
+    _leaf(root, "run", "central.run.help", lang, serving.run, shared, *wire)
+    name = click.Option(["--name"], required=True, callback=serving.worker_name, help=text("central.option.name", lang))
+    _leaf(root, "worker", "central.worker.help", lang, serving.worker, name, *wire)
     _leaf(root, "counts", "central.counts.help", lang, _counts)
     _leaf(root, "audit", "central.audit.help", lang, _audit)
     _leaf(
@@ -99,42 +97,6 @@ def _leaf(
     group.add_command(click.Command(name, callback=invoke, params=[*params, *common], help=text(help_key, lang)))
 
 
-def _run(
-    show: Show,
-    *,
-    data: Path,
-    broker: str | None,
-    config: Path | None,
-    password_file: Path | None,
-    ca: Path | None,
-    cert: Path | None,
-    key: Path | None,
-) -> int:
-    from central.server import Server
-    from central.settings import USER, alone, load
-    from sync.mqtt import MqttSettings
-
-    sync = load(config or data / "central.toml", required=config is not None).sync
-    url = broker or sync.broker
-    if url is None:
-        raise SettingsError("central_broker", data=data)
-    mqtt = MqttSettings(
-        url=url,
-        username=USER,
-        password_file=password_file or sync.password_file,
-        ca=ca or sync.ca,
-        cert=cert or sync.cert,
-        key=key or sync.key,
-        protocol=sync.protocol,
-    )
-    mqtt.address()
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
-    with alone(data):
-        server = Server(data, mqtt, lambda: show.document({"ready": True, "broker": url}))
-        asyncio.run(server.run())
-    return OK
-
-
 def _counts(show: Show, *, data: Path) -> int:
     from central import queries
     from central.store import reader
@@ -143,7 +105,17 @@ def _counts(show: Show, *, data: Path) -> int:
     if show.as_json:
         show.document(found)
         return OK
-    numbers = ("rows", "upto", "last_declared", "missing", "lost", "refused", "duplicates_removed", "quarantined")
+    numbers = (
+        "rows",
+        "upto",
+        "last_declared",
+        "missing",
+        "lost",
+        "refused",
+        "duplicates_removed",
+        "again",
+        "quarantined",
+    )
     for gw, one in found["gateways"].items():
         for store, streams in one["stores"].items():
             show.line(
@@ -151,15 +123,21 @@ def _counts(show: Show, *, data: Path) -> int:
             )
             rows = [(stream, *(lane[name] for name in numbers)) for stream, lane in streams.items()]
             show.table(("stream", *numbers), rows)
-    if found["problems"]:
+    if found["resolved"]:
+        show.line("central.resolved", count=found["resolved"])
+    _show_problems(show, found["problems"])
+    return OK
+
+
+def _show_problems(show: Show, problems: Sequence[dict[str, Any]]) -> None:
+    if problems:
         show.table(
             ("gateway", "problem", "count", "at"),
             [
                 (p["gw"], show.words(f"central.problem.{p['what']}"), p["count"], local_time(p["last_at"]))
-                for p in found["problems"]
+                for p in problems
             ],
         )
-    return OK
 
 
 def _audit(show: Show, *, data: Path) -> int:
@@ -168,7 +146,7 @@ def _audit(show: Show, *, data: Path) -> int:
 
     db = reader(data)
     signed = checkpoints.audit(db, data / "gateways")
-    found = {**queries.audit(db), "checkpoints": signed}
+    found = {**queries.audit(db), "checkpoints": signed, "problems": queries.problems(db)}
     if show.as_json:
         show.document(found)
     else:
@@ -185,6 +163,7 @@ def _audit(show: Show, *, data: Path) -> int:
             ("gateway", *tally),
             [(gw, *(one[name] for name in tally)) for gw, one in signed.items()],
         )
+        _show_problems(show, found["problems"])
     bad = any(one["bad"] for one in signed.values())
     return PROBLEM if found["broken"] or found["unaccounted"] or bad else OK
 

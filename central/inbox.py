@@ -1,8 +1,9 @@
-"""Messages between the connection and the writer: alarms first, in groups that one transaction takes."""
+"""Messages between the connection and the database: alarms and all that is short first, in groups that one transaction takes."""
 
 import asyncio
+import time
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from model.record import Stream
 
@@ -10,44 +11,50 @@ Message = tuple[str, bytes]
 
 INBOX_MAX_BYTES = 64 * 1024 * 1024
 """Beyond this, batches are dropped, alarms excepted: their gateways send them again."""
-GROUP_MAX_BYTES = 2 * 1024 * 1024
+WORK_MIN_S, WORK_MAX_S = 0.003, 0.01
+"""On one group: less is not worth a commit and its answers, and an alarm that comes now waits for its end."""
 
 _BULK = tuple(f"/up/{stream}" for stream in Stream if stream is not Stream.ALARM)
-
-
-class Group(NamedTuple):
-    messages: list[Message]
-    dropped: int
-    """How many batches found no room since the last group."""
 
 
 class Inbox:
     def __init__(self) -> None:
         self._first: deque[Message] = deque()
         self._bulk: deque[Message] = deque()
-        self._bytes = 0
+        self.bytes = 0
         self._dropped = 0
         self._some = asyncio.Event()
 
+    def __len__(self) -> int:
+        return len(self._first) + len(self._bulk)
+
     def put(self, topic: str, payload: bytes) -> None:
         bulk = topic.endswith(_BULK)
-        if bulk and self._bytes > INBOX_MAX_BYTES:
+        if bulk and self.bytes > INBOX_MAX_BYTES:
             self._dropped += 1
             return
         (self._bulk if bulk else self._first).append((topic, payload))
-        self._bytes += len(payload)
+        self.bytes += len(payload)
         self._some.set()
 
-    async def group(self) -> Group:
-        """What is there: at least one message."""
+    async def some(self) -> None:
+        """Until there is a message."""
         await self._some.wait()
-        messages: list[Message] = []
-        taken = 0
-        while (self._first or self._bulk) and taken < GROUP_MAX_BYTES:
-            messages.append((self._first or self._bulk).popleft())
-            taken += len(messages[-1][1])
-        self._bytes -= taken
-        dropped, self._dropped = self._dropped, 0
-        if not (self._first or self._bulk):
+
+    def group(self, commit_s: float) -> Iterator[Message]:
+        """What one transaction takes: as much as it works on while another one is committed, and bulk never behind alarms."""
+        queue = self._first or self._bulk
+        end = time.monotonic() + min(max(commit_s, WORK_MIN_S), WORK_MAX_S)
+        while queue:
+            message = queue.popleft()
+            self.bytes -= len(message[1])
+            yield message
+            if time.monotonic() >= end:
+                break
+        if not len(self):
             self._some.clear()
-        return Group(messages, dropped)
+
+    def dropped(self) -> int:
+        """How many batches found no room since this was asked last."""
+        dropped, self._dropped = self._dropped, 0
+        return dropped

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from central import derive, ledger, witness
+from central import again, derive, ledger, quarantine, witness
 from central.inbox import Message
 from central.store import Lane, Store, now
 from model.errors import ContractError
-from model.record import KINDS, STREAMS, Stream
+from model.record import KINDS, STREAMS, Record, Stream
 from sync.contract.batch import verify
 from sync.contract.messages import (
     Ack,
@@ -17,6 +17,7 @@ from sync.contract.messages import (
     Birth,
     CommandResult,
     Count,
+    HashRequest,
     Name,
     Seq,
     StreamName,
@@ -27,7 +28,7 @@ from sync.contract.messages import (
     encode,
     unpack,
 )
-from sync.contract.topics import Up, down_ack, parse_ack, parse_up
+from sync.contract.topics import Up, down_ack, down_hashes, parse_ack, parse_up
 
 NOBODY = "?"
 """Whose problem it is when no gateway is known."""
@@ -37,6 +38,7 @@ class Outcome(NamedTuple):
     """What is to be published now that all is committed. `born` gateways are due their open commands."""
 
     acks: dict[str, bytes]
+    answers: list[tuple[str, bytes]]
     born: set[str]
     epoch: int
 
@@ -56,21 +58,22 @@ class _State(msgspec.Struct):
 
 
 class Ingest:
-    """Runs in the writer's thread. An error of the database leaves it unusable: nothing uncommitted was answered."""
+    """An error of the database leaves it unusable: nothing uncommitted was answered."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._touched: dict[int, Lane] = {}
+        self._answers: list[tuple[str, bytes]] = []
         self._born: set[str] = set()
 
-    def take(self, messages: Sequence[Message], dropped: int = 0) -> Outcome:
+    def take(self, messages: Iterable[Message], dropped: int = 0) -> Outcome:
         """One transaction for all. Whatever the bytes are, only a failing database raises (apsw.Error).
 
         `dropped` counts batches for which there was no room.
         """
-        self._touched, self._born = {}, set()
-        epoch = self._store.epoch
-        with self._store.db:
+        self._touched, self._answers, self._born = {}, [], set()
+        with self._store.transaction():
+            epoch = self._store.epoch
             for topic, payload in messages:
                 self._one(topic, payload)
             if dropped:
@@ -78,7 +81,7 @@ class Ingest:
             if self._store.epoch != epoch:
                 self._touched = {lane.id: lane for lane in self._store.lanes()}
             self._store.save(self._touched.values())
-        return Outcome(self.acks(self._touched.values()), self._born, self._store.epoch)
+        return Outcome(self.acks(self._touched.values()), self._answers, self._born, self._store.epoch)
 
     def acks(self, lanes: Iterable[Lane]) -> dict[str, bytes]:
         """Topic and payload of the acknowledgements as they stand."""
@@ -87,10 +90,10 @@ class Ingest:
         }
 
     def acks_on(self, topics: Iterable[str]) -> dict[str, bytes]:
-        """The same for the lanes of these topics, which are ours."""
-        owners = [(topic.split("/")[2], topic) for topic in topics]
-        places = [(gw, parse_ack(gw, topic)) for gw, topic in owners]
-        return self.acks(self._store.lane(gw, place.store, place.stream) for gw, place in places)
+        """The same for the lanes of these topics, as far as they are known."""
+        keys = [(topic.split("/")[2], *topic.split("/")[5:7]) for topic in topics]
+        with self._store.transaction():
+            return self.acks([lane for key in keys if (lane := self._store.known_lane(*key))])
 
     def _one(self, topic: str, payload: bytes) -> None:
         gw = NOBODY
@@ -109,11 +112,14 @@ class Ingest:
                 derive.from_urgent(self._store, gw, decode(payload, Urgent))
             elif up.what == "cmdres":
                 self._result(gw, decode(payload, CommandResult))
+            elif up.what == "hashreq":
+                hashes = ledger.hashes(self._store, gw, decode(payload, HashRequest))
+                self._answers.append((down_hashes(gw), encode(hashes)))
             else:
                 raise ContractError("topic_unknown", topic=topic)
         except ContractError as err:
             self._store.problem(gw, err.code, refused=True)
-            self._store.quarantine(gw, topic, payload, err, same=payload)
+            quarantine.keep(self._store, gw, topic, payload, err, same=payload)
 
     # batches
 
@@ -130,11 +136,13 @@ class Ingest:
         if Up(batch.gw, batch.stream) != up:
             raise ContractError("batch_foreign", gw=batch.gw, stream=batch.stream)
         lane = self._lane(up.gw, batch.store, batch.stream)
+        records: list[Record] = []
         try:
-            fresh = ledger.take(self._store, lane, batch, verify(batch))
+            records = verify(batch)
+            fresh = ledger.take(self._store, lane, batch, records)
         except ContractError as err:
             same = encode(msgspec.structs.replace(batch, sent=0))
-            self._refuse(lane, topic, payload, err, batch.first, batch.last, same=same)
+            self._refuse(lane, topic, payload, err, batch.first, batch.last, same=same, records=records)
             if up.what == "alarm":
                 derive.from_quarantine(self._store, up.gw, [(r.k, bytes(r.b), r.t) for r in batch.recs])
             return
@@ -142,17 +150,30 @@ class Ingest:
             if KINDS.get(kind) != up.what:
                 count = sum(r.kind == kind for r in fresh)
                 self._store.problem(up.gw, "kind_unknown", refused=False, count=count)
+        told = again.told(self._store, lane, fresh)
         if up.what in ("alarm", "event"):
-            derive.from_records(self._store, lane, fresh)
-        witness.keep(self._store, lane, fresh)
+            derive.from_records(self._store, lane, [r for r in fresh if r.seq not in told])
+        elif up.what == "audit":
+            witness.keep(self._store, lane, fresh)
 
     def _refuse(
-        self, lane: Lane, topic: str, payload: bytes, error: ContractError, first: int, last: int, *, same: bytes
+        self,
+        lane: Lane,
+        topic: str,
+        payload: bytes,
+        error: ContractError,
+        first: int,
+        last: int,
+        *,
+        same: bytes,
+        records: Sequence[Record] = (),
     ) -> None:
         """Into quarantine. A conflict is not settled: the gateway sees it by the acknowledgement's head, and forks."""
         settled = error.code != "batch_conflict" and ledger.refuse(self._store, lane, first, last, error.code)
         self._store.problem(lane.gw, error.code, refused=True)
-        self._store.quarantine(lane.gw, topic, payload, error, same=same, lane=lane, settled=settled)
+        quarantine.keep(
+            self._store, lane.gw, topic, payload, error, same=same, lane=lane, settled=settled, records=records
+        )
 
     def _lane(self, gw: str, store: str, stream: str) -> Lane:
         """The lane, whose acknowledgement is published when all is committed."""
@@ -190,7 +211,7 @@ class Ingest:
         place = parse_ack(gw, topic)
         said = decode(payload, Ack)
         lane = self._store.lane(gw, place.store, place.stream)
-        if said.ingest < self._store.epoch:
+        if said.ingest < self._store.epoch or said.upto < lane.upto:
             self._touched[lane.id] = lane
         elif self._ahead(lane, said.ingest, said.upto):
             self._store.raise_epoch(said.ingest)

@@ -5,7 +5,7 @@ from central.store import Lane, Store
 from model.errors import ContractError
 from model.record import Record
 from sync.contract.batch import BATCH_MAX_RECORDS
-from sync.contract.messages import HOLES_MAX, REFUSED_MAX, Ack, Batch
+from sync.contract.messages import HOLES_MAX, REFUSED_MAX, Ack, Batch, Hashes, HashRequest
 
 WINDOW = 8 * BATCH_MAX_RECORDS
 """What a gateway may have in flight: a range further away is not believed to be refused."""
@@ -20,7 +20,7 @@ def take(store: Store, lane: Lane, batch: Batch, records: list[Record]) -> list[
     first, last, prev = batch.first, batch.last, bytes.fromhex(batch.prev)
     stored = store.hashes(lane, first, last) if first <= lane.top else {}
     before = lane.head if first == lane.upto + 1 and lane.head else store.hash_at(lane, first - 1)
-    if before not in (None, prev) or any(stored.get(r.seq, r.hash) != r.hash for r in records):
+    if before not in (None, prev) or (stored and any(stored.get(r.seq, r.hash) != r.hash for r in records)):
         raise ContractError("batch_conflict", first=first, last=last)
     after = store.seam(lane, last + 1) if last < lane.top else None
     if records and after not in (None, records[-1].hash):
@@ -30,7 +30,7 @@ def take(store: Store, lane: Lane, batch: Batch, records: list[Record]) -> list[
         parts = [p for free in _unsettled(lane, a, b) for p in without(free, [(first, last)] if records else [])]
         store.settle(lane, parts, "lost", why)
         _advance(store, lane, parts)
-    fresh = [r for r in records if r.seq not in stored]
+    fresh = [r for r in records if r.seq not in stored] if stored else records
     if fresh:
         if first <= lane.top:
             store.unsettle(lane, first, last)
@@ -61,6 +61,13 @@ def ack(store: Store, lane: Lane) -> Ack:
         missing=lane.missing[:HOLES_MAX],
         refused=lane.refused[-REFUSED_MAX:],
     )
+
+
+def hashes(store: Store, gw: str, asked: HashRequest) -> Hashes:
+    """What is known of this history: the hash of a record, or at a number without one as the batch after it stated it."""
+    lane = store.known_lane(gw, asked.store, asked.stream)
+    known = [(seq, hash_.hex()) for seq in asked.at if lane and (hash_ := store.hash_at(lane, seq))]
+    return Hashes(v=1, id=asked.id, store=asked.store, stream=asked.stream, hashes=known)
 
 
 def _unsettled(lane: Lane, first: int, last: int) -> list[Range]:

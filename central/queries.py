@@ -21,15 +21,18 @@ BROKEN_SHOWN = 10
 
 
 def counts(db: apsw.Connection) -> dict[str, Any]:
-    """Per gateway, store and stream what is here and what is not; `last_declared`: by the gateway at its birth."""
+    """Per gateway, store and stream what is here and what is not; `last_declared`: by the gateway at its birth.
+
+    `again`: rows whose event is stored in another store too. In quarantine is what has not come in any other way.
+    """
     gateways: dict[str, Any] = {}
     declared: dict[tuple[str, str, str], int] = {}
     for gw, online, birth in _rows(db, "SELECT gw, online, birth FROM gateway ORDER BY gw"):
         gateways[gw] = {"stores": {}, "online": bool(online)}
         for state in msgspec.json.decode(birth, type=Birth).stores:
             declared |= {(gw, state.store, stream): mark.last for stream, mark in state.streams.items()}
-    for lane, gw, store, stream, upto, rows, duplicates in _rows(
-        db, "SELECT id, gw, store, stream, upto, rows, duplicates FROM lane ORDER BY id"
+    for lane, gw, store, stream, upto, rows, duplicates, again in _rows(
+        db, "SELECT id, gw, store, stream, upto, rows, duplicates, again FROM lane ORDER BY id"
     ):
         top, above = _above(db, lane, upto)
         stores = gateways.setdefault(gw, {"stores": {}, "online": False})["stores"]
@@ -41,15 +44,22 @@ def counts(db: apsw.Connection) -> dict[str, Any]:
             "lost": _settled(db, lane, "lost"),
             "refused": _settled(db, lane, "refused"),
             "duplicates_removed": duplicates,
-            "quarantined": _one(db, "SELECT count(*) FROM quarantine WHERE lane = ?", lane),
+            "again": again,
+            "quarantined": _one(db, "SELECT count(*) FROM quarantine WHERE lane = ? AND resolved IS NULL", lane),
         }
     return {
         "gateways": gateways,
-        "quarantine": _one(db, "SELECT count(*) FROM quarantine"),
+        "quarantine": _one(db, "SELECT count(*) FROM quarantine WHERE resolved IS NULL"),
+        "resolved": _one(db, "SELECT count(*) FROM quarantine WHERE resolved IS NOT NULL"),
         "refused_messages": _one(db, "SELECT coalesce(sum(count), 0) FROM problem WHERE refused"),
-        "problems": _dicts(db, "SELECT gw, what, count, last_at FROM problem ORDER BY gw, what"),
+        "problems": problems(db),
         "epoch": _one(db, "SELECT epoch FROM centre"),
     }
+
+
+def problems(db: apsw.Connection) -> list[dict[str, Any]]:
+    """What went wrong with the gateways' messages, each with how often and when last."""
+    return _dicts(db, "SELECT gw, what, count, last_at FROM problem ORDER BY gw, what")
 
 
 def audit(db: apsw.Connection) -> dict[str, Any]:

@@ -16,6 +16,7 @@ CREATE TABLE lane (
     head BLOB,                        -- the hash at upto, where it is known
     rows INTEGER NOT NULL DEFAULT 0,
     duplicates INTEGER NOT NULL DEFAULT 0,
+    again INTEGER NOT NULL DEFAULT 0,  -- rows whose event is stored under another key too: see the table of that name
     UNIQUE (gw, store, stream)
 );
 
@@ -61,6 +62,16 @@ CREATE TABLE settled (
     PRIMARY KEY (lane, first)
 ) WITHOUT ROWID;
 
+-- Records that were given again in a new store after a fork: what their `was` names.
+CREATE TABLE again (
+    gw TEXT NOT NULL,
+    store TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (gw, store, stream, seq, hash)
+) WITHOUT ROWID;
+
 -- What could not be taken, as it came. The same again only counts.
 CREATE TABLE quarantine (
     id INTEGER PRIMARY KEY,
@@ -73,8 +84,12 @@ CREATE TABLE quarantine (
     last_at INTEGER NOT NULL,
     times INTEGER NOT NULL DEFAULT 1,
     settled INTEGER NOT NULL,  -- whether its range was settled as refused: then this is the only copy
+    first INTEGER,             -- its first number and all its hashes, where it is a good batch of another history
+    hashes BLOB,
+    resolved INTEGER,          -- when the last of its records had come again, in another store
     payload BLOB NOT NULL
 );
+CREATE INDEX quarantine_open ON quarantine (lane) WHERE hashes IS NOT NULL AND resolved IS NULL;
 
 -- What went wrong with a gateway's messages. `refused`: the message was not taken; else it was, but somebody should know.
 CREATE TABLE problem (

@@ -1,122 +1,83 @@
-"""The running centre: connected for ever, one thread that writes, every answer after its commit."""
+"""The running centre: says that it is there, takes what gateways send, commands. With workers beside it, it coordinates."""
 
 import asyncio
 import logging
-import random
-import signal
 import uuid
-from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
-from typing import Literal, TypeVar
-
-import apsw
+from typing import IO, Any, Literal
 
 from central.commands import Outbox
-from central.inbox import Inbox
-from central.ingest import Ingest
+from central.ingest import Outcome
+from central.intake import Intake
+from central.locks import coordinate
 from central.settings import USER
 from central.store import Store
-from model.errors import ContractError, LinkError, StoreError
+from model.errors import ContractError, LinkError
 from sync.contract.messages import CentralStatus, decode, encode
 from sync.contract.signing import private_key
-from sync.contract.topics import ALL_ACKS, ALL_UP, CENTRAL_STATUS
+from sync.contract.topics import ALL_ACKS, ALL_STATUS, ALL_UP, CENTRAL_STATUS, SHARED_UP
 from sync.mqtt import MqttLink, MqttSettings
 
 ECHO_TIMEOUT_S = 10.0
 """Until our own status must have come back: what the broker retained has then come too."""
 GOODBYE_TIMEOUT_S = 2.0
 OUTBOX_POLL_S = 0.3
-BACKOFF_S = 0.5
-BACKOFF_DOUBLINGS = 6
-"""At most 32 s between two tries."""
+TIDY_S = 1.0
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class Server:
-    """`on_ready` is called when it is connected and subscribed for the first time."""
+class Server(Intake):
+    """Owns the status, the epoch and the outbox. `shared`: workers take their part of what gateways send."""
 
-    def __init__(self, data: Path, mqtt: MqttSettings, on_ready: Callable[[], None]) -> None:
-        self._data = data
-        self._mqtt = mqtt
-        self._on_ready = on_ready
-        self._link: MqttLink | None = None
+    def __init__(self, data: Path, mqtt: MqttSettings, on_ready: Callable[[], None], *, shared: bool) -> None:
+        super().__init__(data, mqtt, on_ready)
+        self._shared = shared
         self._session = ""
+        self._epoch = 0
         self._heard = asyncio.Event()
-        self._ready = asyncio.Event()
-        self._inbox = Inbox()
-        self._unsaid: set[str] = set()
+        self._acks: dict[str, bytes] = {}
+        self._coordinating: IO[str] | None = None
 
-    async def run(self) -> None:
-        """Until SIGTERM or SIGINT. Raises StoreError when the database fails: nothing uncommitted has been answered."""
-        try:
-            await self._run()
-        except (ExceptionGroup, apsw.Error) as err:
-            first = err.exceptions[0] if isinstance(err, ExceptionGroup) else err
-            if isinstance(first, apsw.Error):
-                raise StoreError("central_store", data=self._data, why=str(first)) from first
-            raise first from None
+    def _open(self) -> Store:
+        store = super()._open()
+        self._outbox = Outbox(store, private_key(self._data / "central.key"))
+        return store
 
-    async def _run(self) -> None:
-        self._store = Store(self._data)
-        self._ingest = Ingest(self._store)
-        self._outbox = Outbox(self._store, private_key(self._data / "central.key"))
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        with ThreadPoolExecutor(1, "writer") as self._writer:
-            async with asyncio.TaskGroup() as tasks:
-                loops = (self._connections(), self._ingesting(), self._commanding())
-                running = [tasks.create_task(each) for each in loops]
-                await stop.wait()
-                for task in running:
-                    task.cancel()
-        self._store.close()
-
-    async def _write(self, call: Callable[..., T], *args: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, call, *args)
+    def _loops(self) -> list[Coroutine[Any, Any, None]]:
+        return [*super()._loops(), self._commanding(), *([self._tidying()] if self._shared else [])]
 
     # the connection
 
-    async def _connections(self) -> None:
-        failures = 0
-        while True:
-            try:
-                await self._connection()
-            except LinkError as err:
-                log.warning("%s", err)
-                failures = 0 if self._heard.is_set() else min(failures + 1, BACKOFF_DOUBLINGS)
-            await asyncio.sleep(BACKOFF_S * 2**failures * random.uniform(0.5, 1))
-
-    async def _connection(self) -> None:
-        """One connection from beginning to end. Raises LinkError."""
+    def _new_link(self) -> MqttLink:
         self._session = str(uuid.uuid4())
         self._heard.clear()
-        will = (CENTRAL_STATUS, self._status("down"))
-        link = MqttLink(self._mqtt, client_id=USER, clean_start=False, will=will, on_message=self._on_message)
-        await link.connect()
+        return MqttLink(
+            self._mqtt,
+            client_id=USER,
+            # in a group the broker would keep its part for one that is away, while the others could take it
+            clean_start=self._shared,
+            will=(CENTRAL_STATUS, self._status("down")),
+            on_message=self._on_message,
+        )
+
+    async def _greet(self, link: MqttLink) -> None:
+        # our acknowledgements first: what comes back tells whether this database is older than they are
+        up = (SHARED_UP, ALL_STATUS) if self._shared else (ALL_UP,)
+        await link.subscribe(ALL_ACKS, CENTRAL_STATUS, *up)
+        _ = link.publish(CENTRAL_STATUS, self._status("up"), retain=True)
+        await self._echo(link)
+        if not self._shared:
+            await link.unsubscribe(ALL_ACKS)
+
+    async def _farewell(self, link: MqttLink) -> None:
         try:
-            # our acknowledgements first: what comes back tells whether this database is older than they are
-            await link.subscribe(ALL_ACKS, CENTRAL_STATUS, ALL_UP)
-            self._link = link
-            self._say_up()
-            await self._echo(link)
-            if not self._ready.is_set():
-                self._ready.set()
-                self._on_ready()
-            unsaid, self._unsaid = self._unsaid, set()
-            self._publish(await self._write(self._ingest.acks_on, unsaid))
-            raise await link.closed()
-        finally:
-            self._link = None
-            try:
-                async with asyncio.timeout(GOODBYE_TIMEOUT_S):
-                    await link.publish(CENTRAL_STATUS, self._status("down"), retain=True)
-            except (LinkError, TimeoutError):
-                pass  # then the will says it
-            await link.close()
+            async with asyncio.timeout(GOODBYE_TIMEOUT_S):
+                await link.publish(CENTRAL_STATUS, self._status("down"), retain=True)
+        except (LinkError, TimeoutError):
+            pass  # then the will says it
+        await super()._farewell(link)
 
     async def _echo(self, link: MqttLink) -> None:
         """Until our own status has come back. Raises LinkError."""
@@ -132,6 +93,9 @@ class Server:
             lost.cancel()
 
     def _on_message(self, topic: str, payload: bytes) -> None:
+        if self._coordinating and "/down/ack/" in topic:
+            self._acks[topic] = payload
+            return
         if topic != CENTRAL_STATUS:
             self._inbox.put(topic, payload)
             return
@@ -146,55 +110,42 @@ class Server:
             self._say_up()  # the late will of an earlier connection
 
     def _status(self, state: Literal["up", "down"]) -> bytes:
+        self._epoch = self._store.epoch
         return encode(
-            CentralStatus(v=1, state=state, session=self._session, epoch=self._store.epoch, encodings=["json", "zstd"])
+            CentralStatus(v=1, state=state, session=self._session, epoch=self._epoch, encodings=["json", "zstd"])
         )
 
     def _say_up(self) -> None:
         self._send(CENTRAL_STATUS, self._status("up"), retain=True)
 
-    # in and out
+    # out
 
-    async def _ingesting(self) -> None:
-        """Not before the first echo: an acknowledgement of ours would overwrite what the broker retained."""
-        await self._ready.wait()
-        while True:
-            group = await self._inbox.group()
-            epoch = self._store.epoch
-            outcome = await self._write(self._ingest.take, group.messages, group.dropped)
-            self._publish(outcome.acks)
-            if outcome.epoch != epoch:
-                self._say_up()
-            if outcome.born:
-                await self._command(outcome.born)
+    def _answer(self, outcome: Outcome) -> None:
+        super()._answer(outcome)
+        if outcome.epoch != self._epoch:
+            self._say_up()
+        if outcome.born:
+            self._command(outcome.born)
 
     async def _commanding(self) -> None:
         """The outbox is filled by other processes too: look for what is new."""
         while True:
-            await self._command(())
+            self._command(())
             await asyncio.sleep(OUTBOX_POLL_S)
 
-    async def _command(self, born: Collection[str]) -> None:
-        if self._link is None:
-            return
-        for topic, payload in await self._write(self._outbox.due, born):
-            self._send(topic, payload)
+    def _command(self, born: Collection[str]) -> None:
+        if self._link is not None:
+            for topic, payload in self._outbox.due(born):
+                self._send(topic, payload)
 
-    def _publish(self, acks: dict[str, bytes]) -> None:
-        for topic, payload in acks.items():
-            self._send(topic, payload, retain=True, again=True)
-
-    def _send(self, topic: str, payload: bytes, *, retain: bool = False, again: bool = False) -> None:
-        """`again`: what does not reach the broker is said anew, as it then stands, at the next connection."""
-
-        def done(future: asyncio.Future[int]) -> None:
-            if not future.cancelled() and (err := future.exception()):
-                if again:
-                    self._unsaid.add(topic)
-                else:
-                    log.warning("%s: %s", topic, err)
-
-        if self._link:
-            self._link.publish(topic, payload, retain=retain).add_done_callback(done)
-        elif again:
-            self._unsaid.add(topic)
+    async def _tidying(self) -> None:
+        """Acknowledgements of two workers may overtake each other: in the end what is retained must be what is committed."""
+        await self._ready.wait()
+        while True:
+            await asyncio.sleep(TIDY_S)
+            if not self._coordinating and not len(self._inbox):  # what was retained in it might have raised the epoch
+                self._coordinating = coordinate(self._data)
+            retained, self._acks = self._acks, {}
+            self._publish(
+                {topic: ack for topic, ack in self._ingest.acks_on(retained).items() if ack != retained[topic]}
+            )

@@ -1,11 +1,8 @@
 """The centre's settings: `central.toml` in its data directory, or another file; paths in it are relative to it."""
 
-import fcntl
 import json
 import os
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -78,19 +75,3 @@ def add_person(path: Path, person: Person) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
-
-
-@contextmanager
-def alone(data: Path) -> Iterator[None]:
-    """Keep other servers out of the data directory, until this process ends in any way. Raises SettingsError."""
-    try:
-        data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = open(data / "central.lock", "w")
-    except OSError as err:
-        raise SettingsError("data_unwritable", data=data, why=err.strerror) from err
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as err:
-            raise SettingsError("data_in_use", data=data) from err
-        yield

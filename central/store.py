@@ -1,8 +1,9 @@
 """The centre's database: `Store` ingests, in one thread at a time; all others open a connection of their own."""
 
-import hashlib
+import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,18 @@ from typing import Any
 import apsw
 
 from central.ranges import Range, joined, without
-from model.errors import ContractError, DoorpostError
+from model.errors import DoorpostError, StoreError
 from model.record import Record, genesis
+from model.texts import text
 from sync.contract.messages import EPOCH_MAX
 
 SEQ_BITS = 40
-QUARANTINE_KEPT = 1000
-"""Per gateway, of what was not settled by being refused: whoever sends rubbish cannot fill the disk."""
 
 _BUSY_MS = 10_000
 _SCHEMA = Path(__file__).with_name("schema.sql")
-_VERSION = 1
+_VERSION = 2
+
+log = logging.getLogger(__name__)
 
 
 def now() -> int:
@@ -73,6 +75,7 @@ class Lane:
     head: bytes | None = None
     rows: int = 0
     duplicates: int = 0
+    again: int = 0
     above: list[Range] = field(default_factory=list)
     refused: list[tuple[int, int, str]] = field(default_factory=list)
 
@@ -99,16 +102,52 @@ class Store:
         self.db.transaction_mode = "IMMEDIATE"
         self.db.pragma("journal_mode", "WAL")
         self.db.pragma("synchronous", "FULL")
-        if self.db.pragma("user_version") == 0:
-            with self.db:
-                self.db.execute(_SCHEMA.read_text(encoding="utf-8"))
-                self.db.pragma("user_version", _VERSION)
-        self.epoch: int = self.db.execute("SELECT epoch FROM centre").get
+        self._prepare(data)
+        self.commit_s = 0.0
+        """How long the last commit took."""
+        self.epoch = 0
+        self._seen = 0
         self._lanes: dict[tuple[str, str, str], Lane] = {}
         self._words: dict[str, int] = {}
+        self._told: set[tuple[str, str]] = set()
+        self._refresh()
+
+    def _prepare(self, data: Path) -> None:
+        """Make the tables, or bring those of an older version up to date. Raises StoreError for those of a newer one."""
+        with self.db:
+            version = self.db.pragma("user_version")
+            if version == 0:
+                self.db.execute(_SCHEMA.read_text(encoding="utf-8"))
+            elif version > _VERSION:
+                raise StoreError("central_newer", data=data, version=version)
+            for newer in range(version + 1, _VERSION + 1) if version else ():
+                self.db.execute(_SCHEMA.with_name(f"upgrade_{newer}.sql").read_text(encoding="utf-8"))
+            self.db.pragma("user_version", _VERSION)
 
     def close(self) -> None:
         self.db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; no other process writes meanwhile, and what others have written before is seen."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            self._refresh()
+            yield
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        started = time.monotonic()
+        self.db.execute("COMMIT")
+        self.commit_s = time.monotonic() - started
+
+    def _refresh(self) -> None:
+        """What another process has committed since makes our lanes stale; words never change."""
+        seen = self.db.pragma("data_version")
+        if seen != self._seen:
+            self._seen = seen
+            self._lanes.clear()
+            self.epoch = self.db.execute("SELECT epoch FROM centre").get
 
     def raise_epoch(self, seen: int) -> None:
         """To one more than any epoch that was ever acknowledged; the last one is not left."""
@@ -125,6 +164,13 @@ class Store:
             self._lanes[key] = self._load(key)
         return self._lanes[key]
 
+    def known_lane(self, gw: str, store: str, stream: str) -> Lane | None:
+        """The lane of that key, if there is one."""
+        key = (gw, store, stream)
+        if key in self._lanes or self.rows("SELECT 1 FROM lane WHERE (gw, store, stream) = (?, ?, ?)", *key):
+            return self.lane(*key)
+        return None
+
     def lanes(self) -> list[Lane]:
         return [self.lane(*key) for key in self.rows("SELECT gw, store, stream FROM lane")]
 
@@ -133,7 +179,7 @@ class Store:
 
     def _load(self, key: tuple[str, str, str]) -> Lane:
         (row,) = self.rows(
-            "SELECT id, gw, store, stream, upto, head, rows, duplicates FROM lane "
+            "SELECT id, gw, store, stream, upto, head, rows, duplicates, again FROM lane "
             "WHERE (gw, store, stream) = (?, ?, ?)",
             *key,
         )
@@ -156,8 +202,8 @@ class Store:
 
     def save(self, lanes: Iterable[Lane]) -> None:
         self.db.executemany(
-            "UPDATE lane SET upto = ?, head = ?, rows = ?, duplicates = ? WHERE id = ?",
-            ((lane.upto, lane.head, lane.rows, lane.duplicates, lane.id) for lane in lanes),
+            "UPDATE lane SET upto = ?, head = ?, rows = ?, duplicates = ?, again = ? WHERE id = ?",
+            ((lane.upto, lane.head, lane.rows, lane.duplicates, lane.again, lane.id) for lane in lanes),
         )
 
     # records
@@ -232,33 +278,12 @@ class Store:
     # what went wrong
 
     def problem(self, gw: str, what: str, *, refused: bool, count: int = 1) -> None:
+        """Count it, and say it in the log when it is new to this process."""
         self.db.execute(
             "INSERT INTO problem VALUES (?1, ?2, ?3, ?4, ?5) "
             "ON CONFLICT DO UPDATE SET count = count + ?4, last_at = ?5, refused = ?3",
             (gw, what, refused, count, now()),
         )
-
-    def quarantine(
-        self, gw: str, topic: str, payload: bytes, error: ContractError, *, same: bytes, lane: Lane | None = None,
-        settled: bool = False,
-    ) -> bool:  # fmt: skip
-        """Keep what came. False when a message that is the same in `same` is kept already."""
-        digest = hashlib.sha256(topic.encode() + b"\0" + same).digest()
-        at = now()
-        self.db.execute(
-            "UPDATE quarantine SET times = times + 1, last_at = ?, settled = max(settled, ?) WHERE digest = ?",
-            (at, settled, digest),
-        )
-        if self.db.changes():
-            return False
-        self.db.execute(
-            "INSERT INTO quarantine (digest, gw, topic, lane, reason, first_at, last_at, settled, payload) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (digest, gw, topic, lane and lane.id, str(error), at, at, settled, payload),
-        )
-        self.db.execute(
-            "DELETE FROM quarantine WHERE NOT settled AND gw = ?1 AND id NOT IN "
-            "(SELECT id FROM quarantine WHERE NOT settled AND gw = ?1 ORDER BY id DESC LIMIT ?2)",
-            (gw, QUARANTINE_KEPT),
-        )
-        return True
+        if (gw, what) not in self._told:
+            self._told.add((gw, what))
+            log.warning("gateway %s: %s (%s)", gw, text(f"central.problem.{what}", "en"), what)

@@ -8,6 +8,9 @@ from model.record import Stream
 
 CENTRAL_STATUS = "v1/central/status"
 ALL_UP = "v1/gw/+/up/#"
+SHARED_UP = f"$share/central/{ALL_UP}"
+"""Each message to one of those who are subscribed; nothing that was retained."""
+ALL_STATUS = "v1/gw/+/up/status"
 ALL_ACKS = "v1/gw/+/down/ack/+/+"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

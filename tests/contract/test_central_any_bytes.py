@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -14,14 +15,14 @@ from central.store import Store, reader
 from model.bodies import BODIES
 from model.record import KINDS, STREAMS, Stream
 from support.odd_json import odd_json
-from support.source import STORE, T0, Source
-from sync.contract.messages import Ack, Batch, Birth, CommandResult, Urgent, Will
-from sync.contract.topics import down_ack, up_result, up_status, up_stream, up_urgent
+from support.source import STORE, T0, Source, new_id
+from sync.contract.messages import Ack, Batch, Birth, CommandResult, Hash, HashRequest, Seq, Urgent, Uuid, Will, encode
+from sync.contract.topics import down_ack, up_hash_request, up_result, up_status, up_stream, up_urgent
 
 ACK = down_ack("gw-1", STORE, Stream.READING)
 _GOOD = Source(count=8).batch(4, 8)[1]
 
-whats = st.sampled_from([*STREAMS, "status", "urgent", "cmdres", "reported", "listreq", "x/y", ""])
+whats = st.sampled_from([*STREAMS, "status", "urgent", "cmdres", "hashreq", "reported", "listreq", "x/y", ""])
 anything = st.binary(max_size=200) | st.recursive(
     st.none() | st.integers() | st.text(max_size=5) | st.floats(allow_nan=False),
     lambda inner: (
@@ -57,9 +58,23 @@ def test_arbitrary_messages(messages: list[tuple[str, str, bytes]]) -> None:
 DERIVED = [kind for kind in BODIES if KINDS[kind] in (Stream.ALARM, Stream.EVENT)]
 
 
+class _Moved(msgspec.Struct):
+    was: tuple[Uuid, Seq, Hash]
+
+
+moved = st.just(b"") | odd_json(_Moved).map(lambda said: b"," + said[1:-1])
+"""What may stand at the end of a body."""
+
+
 @given(
     st.lists(
-        st.sampled_from(DERIVED).flatmap(lambda k: st.tuples(st.just(k), odd_json(BODIES[k]))), min_size=1, max_size=10
+        st.sampled_from(DERIVED).flatmap(
+            lambda k: st.tuples(
+                st.just(k), st.tuples(odd_json(BODIES[k]), moved).map(lambda b: b[0][:-1] + b[1] + b"}")
+            )
+        ),
+        min_size=1,
+        max_size=10,
     )
 )
 @settings(max_examples=60, deadline=None)
@@ -84,6 +99,7 @@ _messages = st.one_of(
     st.tuples(st.just(up_status("gw-1")), odd_json(Birth) | odd_json(Will)),
     st.tuples(st.just(up_stream("gw-1", Stream.READING)), odd_json(Batch)),
     st.tuples(st.just(up_result("gw-1")), odd_json(CommandResult)),
+    st.tuples(st.just(up_hash_request("gw-1")), odd_json(HashRequest)),
     st.tuples(st.just(ACK), odd_json(Ack)),
 )
 
@@ -157,6 +173,17 @@ class Gateway(RuleBasedStateMachine):
         count = len(self._source.records)
         first = data.draw(st.integers(from_, count))
         return first, data.draw(st.integers(first, min(count, first + 7)))
+
+    @precondition(lambda self: self._source.records)
+    @rule(data=st.data())
+    def ask(self, data: st.DataObject) -> None:
+        """It is told the hash of all that is stored, and no hash that is wrong."""
+        at = data.draw(st.lists(st.integers(1, len(self._source.records) + 1), min_size=1, max_size=9))
+        question = HashRequest(v=1, id=new_id(), store=STORE, stream="reading", at=at)
+        ((_, payload),) = self._ingest.take([(up_hash_request("gw-1"), encode(question))]).answers
+        told = dict(json.loads(payload)["hashes"])
+        assert told == {n: self._source.hash(n).hex() for n in told}
+        assert told.keys() >= set(at) & self._sent
 
     @rule()
     def restart(self) -> None:

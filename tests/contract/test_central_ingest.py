@@ -262,7 +262,7 @@ def test_retained_acknowledgement_ahead_of_us_raises_the_epoch(centre: Centre) -
 def test_own_echo_changes_nothing(centre: Centre) -> None:
     """Acknowledgements come back to their publisher."""
     outcome = centre.take(Source(count=5).batch())
-    assert centre.take((ACK, outcome.acks[ACK])) == ({}, set(), 1)
+    assert centre.take((ACK, outcome.acks[ACK])) == ({}, [], set(), 1)
 
 
 def test_lost_database_is_noticed(centre: Centre) -> None:

@@ -68,7 +68,7 @@ async def test_batch_to_acknowledgement(broker: Broker, start: StartCentre) -> N
                 STORE: {
                     "reading": {
                         "rows": 10, "upto": 10, "last_declared": 25, "missing": 0, "lost": 0, "refused": 0,
-                        "duplicates_removed": 0, "quarantined": 0,
+                        "duplicates_removed": 0, "again": 0, "quarantined": 0,
                     }
                 }
             },
@@ -86,6 +86,7 @@ async def test_batch_to_acknowledgement(broker: Broker, start: StartCentre) -> N
             "rows": 10,
             "broken": 0,
             "unaccounted": 0,
+            "problems": [],
             "checkpoints": {"gw-1": {"verified": 0, "bad": 0, "unverified": 0, "bad_first": []}},
         },
     )  # fmt: skip

@@ -13,6 +13,7 @@ from central.cli import tree
 from central.commands import REPEAT_S, Outbox, acknowledge
 from central.inbox import INBOX_MAX_BYTES, Inbox
 from central.ingest import Ingest
+from central.locks import alone, coordinate, coordinated
 from central.settings import Person, add_person, load
 from central.store import Store, second_writer
 from model.errors import DoorpostError, SettingsError
@@ -108,10 +109,19 @@ def test_person_add(tmp_path: Path) -> None:
 
 def test_second_server_is_kept_out(tmp_path: Path) -> None:
     """Two on one directory would take the session from each other for ever."""
-    from central.settings import alone
+    with alone(tmp_path, "central"):
+        with pytest.raises(SettingsError, match="data_in_use"), alone(tmp_path, "central"):
+            pass
+        with alone(tmp_path, "worker-1"), alone(tmp_path, "worker-2"):
+            pass
 
-    with alone(tmp_path), pytest.raises(SettingsError, match="data_in_use"), alone(tmp_path):
-        pass
+
+def test_workers_wait_for_the_server(tmp_path: Path) -> None:
+    """It knows whether the database may acknowledge; when its process is gone, nobody says so any more."""
+    assert not coordinated(tmp_path)
+    with coordinate(tmp_path):
+        assert coordinated(tmp_path)
+    assert not coordinated(tmp_path)
 
 
 def test_outbox_repeats_until_the_result(store: Store, tmp_path: Path) -> None:
@@ -151,7 +161,7 @@ def test_outbox_gives_up_at_the_expiry(store: Store, tmp_path: Path) -> None:
 
 
 async def test_inbox_takes_alarms_first_and_bounds_the_rest() -> None:
-    """What has no room is counted; alarms, births and results always have it."""
+    """What has no room is counted; alarms, births and results always have it, in a transaction before the others."""
     inbox = Inbox()
     block = bytes(200_000)
     fitting = INBOX_MAX_BYTES // len(block) + 1
@@ -159,11 +169,12 @@ async def test_inbox_takes_alarms_first_and_bounds_the_rest() -> None:
         inbox.put("v1/gw/gw-1/up/reading", block)
     inbox.put("v1/gw/gw-1/up/alarm", b"a")
     inbox.put("v1/gw/gw-1/up/status", b"s")
-    messages, dropped = await inbox.group()
-    assert [payload[:1] for _, payload in messages[:3]] == [b"a", b"s", b"\0"]
-    assert dropped == 3
-    taken = len(messages) - 2
+    assert (inbox.dropped(), inbox.dropped()) == (3, 0)
+    assert [payload for _, payload in inbox.group(0)] == [b"a", b"s"]
+    taken = 0
     while taken < fitting:
-        taken += len((await inbox.group()).messages)
+        await inbox.some()
+        taken += len(list(inbox.group(60)))
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(inbox.group(), 0)
+        await asyncio.wait_for(inbox.some(), 0)
+    assert (len(inbox), inbox.bytes) == (0, 0)
