@@ -121,7 +121,8 @@ class _Check:
         if ahead:
             raise EvidenceError("evidence_order", store=ahead[0][0], stream=ahead[0][1])
         if not self._partial:
-            for lane in sorted({*self._ends, *self._seen.upto} - found.keys()):
+            said = {*self._ends, *self._said.signed.hashes, *self._seen.signed.hashes, *self._seen.upto}
+            for lane in sorted(said - found.keys()):
                 found[lane] = self._absent(lane)
         for lane, seq in (*self._said.signed.contradicted, *self._seen.signed.contradicted):
             if lane in found:

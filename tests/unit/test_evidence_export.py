@@ -134,6 +134,18 @@ def test_the_header_is_edited_with_the_records(site: Site) -> None:
     assert bad(check(out, site.key)) == [("reading", 12, "head")]
 
 
+def test_a_whole_stream_is_left_out(site: Site) -> None:
+    """The header does not name it any more: the checkpoints do."""
+    out = site.data / "evidence.jsonl"
+    whole = lines(out)
+    header = json.loads(whole[0])
+    header["stores"][0]["streams"] = [one for one in header["stores"][0]["streams"] if one["stream"] != "alarm"]
+    kept = [line for line in whole[1:] if json.loads(line)["stream"] != "alarm"]
+    out.write_bytes(b"\n".join([json.dumps(header).encode(), b"".join(kept)]))
+    verdict = check(out, site.key)
+    assert (verdict.complete, missing(verdict)) == ("no", [("alarm", 1, 15, "checkpoint")])
+
+
 @pytest.mark.parametrize("value", ["t = 'noon'", "body = x'ff7b7d'"])
 def test_what_is_no_record_is_exported_as_that(site: Site, value: str) -> None:
     """Also a body that is no text."""

@@ -160,6 +160,22 @@ async def test_old_audit_is_dropped_with_its_word_of_older_drops(tmp_path: Path)
     assert next(one for one in verdict.streams if one.lane[1] is Stream.AUDIT).first > 12
 
 
+async def test_what_was_never_answered_for(tmp_path: Path) -> None:
+    """After a sync that failed the gateway goes on in a new file: what the old one holds beyond its beginning does not count."""
+    site = await Site(tmp_path).fill()
+    await site.journal.rotate("reading")
+    await site.journal.append(drafts(READING, range(18, 20)))
+    await site.closed()
+    with closing(sqlite3.connect(min(site.store.glob("reading-*")))) as db, db:
+        db.execute(
+            "INSERT INTO record SELECT id + 1, common, t, mono, body, hash FROM record WHERE id = ?",
+            (span_of(READING)[0] + 18,),
+        )
+    verdict = check(site.data, site.key)
+    assert (answers(verdict), bad(verdict)) == (GOOD, [])
+    assert next(one for one in verdict.streams if one.lane[1] is READING).records == 20
+
+
 async def test_declared_damage_is_listed(tmp_path: Path) -> None:
     """A record that the gateway has found altered and declared is not held against it; one beside it is."""
     site = await (await Site(tmp_path).fill()).closed()
@@ -177,6 +193,19 @@ async def test_declared_damage_is_listed(tmp_path: Path) -> None:
     assert found.unproven == [(1, 4), (6, 7)], "there is no checkpoint between the hole and the beginning"
     site.alter(READING, 6)
     assert bad(check(site.data, site.key)) == [("reading", 6, "altered")]
+
+
+async def test_declared_damage_under_a_checkpoint(tmp_path: Path) -> None:
+    """The checkpoint has signed this very record's hash, but not what stands there now: it is not proven."""
+    site = await (await Site(tmp_path).fill()).closed()
+    site.alter(READING, 15)
+    await site.open()
+    await site.journal.declare_damage(site.journal.store, READING, 15, 15, "record_damaged", at())
+    await site.closed()
+    verdict = check(site.data, site.key)
+    (found,) = (one for one in verdict.streams if one.lane[1] is READING)
+    assert (answers(verdict), found.signed, found.declared) == (GOOD, [(1, 10)], [(15, 15, "damaged")])
+    assert found.unproven == [(11, 14), (16, 18)]
 
 
 async def test_a_damaged_page(tmp_path: Path) -> None:
@@ -365,7 +394,7 @@ async def test_a_clock_that_begins_in_1970(tmp_path: Path) -> None:
 
 async def test_a_clock_that_nobody_has_set(tmp_path: Path) -> None:
     """A hardware clock's anchor gives a time, and no trust."""
-    rtc = TimeAnchor(boot="b", mono=0, utc=T0, source="rtc")
+    rtc = TimeAnchor(boot=BOOT, mono=0, utc=T0, source="rtc")
     said = await timed(Site(tmp_path), stamped("rtc", 1, T0), stamped("unknown", 2, 0), rtc)
     assert (said["answer"], said["unknown"], said["located"]) == ("unknown", 2, 0)
 

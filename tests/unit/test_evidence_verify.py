@@ -14,7 +14,7 @@ from support.evidence import Site, answers, bad, check, missing, proven
 from support.journals import drafts
 from sync.contract.messages import LostReason
 from sync.contract.signing import private_key
-from sync.contract.witness import Witness
+from sync.contract.witness import Committed, Witness
 from sync.evidence.chain import Who, Why
 from sync.evidence.report import Open, WitnessTold, cannot_know
 from sync.journal.segment import span_of
@@ -176,6 +176,15 @@ def test_the_tail_is_cut_after_the_last_checkpoint(seen: tuple[Site, Witness]) -
     assert cannot_know(verdict, None) == ["no_witness", "tail"]
     verdict = check(site.data, site.key, witness)
     assert (verdict.intact, verdict.complete) == ("yes", "no")
+    assert missing(verdict) == [("reading", 16, 18, "witness")]
+
+
+def test_the_centre_knows_how_far_it_went_but_not_the_hash(seen: tuple[Site, Witness]) -> None:
+    """Its last word about the stream was of a range that was lost."""
+    site, witness = seen
+    lanes = [Committed(one.store, one.stream, one.upto, None) for one in witness.lanes]
+    site.delete(READING, 16, 18)
+    verdict = check(site.data, site.key, Witness("doorpost-witness/1", witness.gw, 0, 1, lanes, []))
     assert missing(verdict) == [("reading", 16, 18, "witness")]
 
 

@@ -14,6 +14,9 @@ PRINT = "import json, sys; print(json.dumps([name for name in sys.modules if '.'
     [
         ("gateway.cli", {"apsw", "cryptography", "cv2", "pydantic", "rich", "serialx", "starlette"}),
         ("gateway.app", {"cv2", "jinja2", "numpy", "pymodbus", "rich", "starlette", "uvicorn"}),
+        ("gateway.cli.evidence", {"apsw", "asyncio", "cryptography", "pydantic"}),
+        ("sync.evidence.source", {"asyncio", "paho", "pydantic"}),
+        ("sync.evidence.verify", {"asyncio", "paho", "pydantic"}),
         ("sync.contract.messages", {"apsw", "cryptography", "paho"}),
         ("drivers.camera.driver", {"cv2", "numpy", "zxingcpp"}),
         ("firmware_sim.scanner", {"cv2", "pymodbus"}),
