@@ -81,6 +81,8 @@ class ViewFile:
                 db.pragma("user_version", _VERSION)
         if db.pragma("user_version") != _VERSION:
             raise ViewDamaged("of another version")
+        if (found := db.pragma("quick_check", 1)) != "ok":  # a broken page would look like minutes that never were
+            raise ViewDamaged(found)
         self.marks: dict[Lane, Mark] = {
             (store, Stream(stream)): Mark(seq, hash_)
             for store, stream, seq, hash_ in db.execute("SELECT store, stream, seq, hash FROM followed")
@@ -181,8 +183,8 @@ class ViewFile:
         """The first and last minute of a boot, with the boot above them, between two times of that boot."""
         if until <= 0:
             return None
-        of = boot << _BOOT_SHIFT
-        edges = (of | max(0, since // MINUTE_US) << _MINUTE_SHIFT, of | (until // MINUTE_US + 1) << _MINUTE_SHIFT)
+        first, end = max(0, since // MINUTE_US), min(until // MINUTE_US + 1, 1 << _BOOT_SHIFT - _MINUTE_SHIFT)
+        edges = tuple((boot << _BOOT_SHIFT) + (minute << _MINUTE_SHIFT) for minute in (first, end))
         (row,) = self._db.execute(
             "SELECT (SELECT min(id) FROM bucket WHERE id >= ?1 AND id < ?2), "
             "(SELECT max(id) FROM bucket WHERE id >= ?1 AND id < ?2)",
@@ -202,7 +204,9 @@ def _told(bucket: Bucket, position: int, scale: float, origin: Located) -> PlotM
         return PlotMinute(origin.utc + bucket.first, origin.tq.source, None, None, None, 0, {})
     raw = (bucket.low[position], bucket.high[position], bucket.end[position])
     low, high, end = (None if value is None else scaled(value, scale) for value in raw)
-    bad = {quality: counts[position] for quality, counts in bucket.bad.items() if counts[position]}
+    bad = {
+        quality: count for quality, counts in bucket.bad.items() for count in counts[position : position + 1] if count
+    }
     return PlotMinute(origin.utc + bucket.first, origin.tq.source, low, high, end, bucket.good[position], bad)
 
 

@@ -198,14 +198,10 @@ class Projection:
         if found is None:
             return None
         shown, positions = found
-        if self._file is None or 0 < self.behind() <= ROUND_RECORDS:
-            async with self._busy:
-                await self._round()
-        if self._file is None:
-            raise ViewsError("views_failed", path=self._path, why=self._problem)
+        file = await self._fresh()
         minutes: list[PlotMinute] = []
         try:
-            minutes = await self._in_thread(self._file.minutes, device, positions, since, until)
+            minutes = await self._in_thread(file.minutes, device, positions, since, until)
         except ViewDamaged as err:
             async with self._busy:
                 await self._damaged(err)
@@ -213,6 +209,16 @@ class Projection:
         except apsw.Error as err:
             raise ViewsError("views_failed", path=self._path, why=err) from err
         return Plot(device, point, shown.unit, shown.label, self.behind(), minutes)
+
+    async def _fresh(self) -> ViewFile:
+        """With what is durable now, unless that is more than a moment's work."""
+        async with self._busy:
+            for _ in range(2):  # the first may find that all is to be made anew
+                if self._file is None or 0 < self.behind() <= ROUND_RECORDS:
+                    await self._round()
+        if self._file is None:
+            raise ViewsError("views_failed", path=self._path, why=self._problem)
+        return self._file
 
     async def rebuild(self) -> AsyncIterator[Rebuilding]:
         """Drop all and take it out of the journal again, while the gateway runs. Raises ViewsError.
@@ -248,14 +254,15 @@ class Projection:
     # the file
 
     async def _damaged(self, err: ViewDamaged) -> bool:
-        """False when even that cannot be helped now."""
+        """Whether to go on at once: not where the last try ended badly too, or what is damaged cannot be removed."""
         log.warning("%s is damaged and is built anew: %s", self._path, err)
+        first, self._problem = not self._problem, str(err)
         try:
             await self._drop()
         except OSError as error:
             await self._failed(error)
             return False
-        return True
+        return first
 
     async def _failed(self, err: Exception) -> None:
         """Told once per change. The next round opens the file anew, with nothing left of this one."""
