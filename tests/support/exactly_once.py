@@ -41,8 +41,10 @@ async def assert_at_small_centre(journal: Journal, centre: SmallCentre) -> None:
 
 
 async def _compare(store: StoreView, stream: Stream, rows: list[tuple[int, bytes]], gone: set[int]) -> None:
-    stored = dict(rows)
     last, low = store.last(stream), store.low(stream)
+    if store.sealed:  # what the centre has beyond its end is of another history
+        rows = [(seq, hash_) for seq, hash_ in rows if seq <= last]
+    stored = dict(rows)
     assert len(stored) == len(rows), "twice"
     assert not stored.keys() & gone
     assert stored.keys() | gone == set(range(1, last + 1))
