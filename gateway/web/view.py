@@ -7,6 +7,7 @@ from functools import partial
 from string import digits
 from typing import Any
 
+from gateway.rules.store import DEVICE, POINT
 from gateway.status import AlarmNow, DeviceNow, LinkNow, PointNow, Problem, ScanNow, Snapshot, StoreNow, StreamNow
 from model.texts import hint, text
 
@@ -142,8 +143,9 @@ def _label(point: PointNow, lang: str) -> str:
 
 
 def _labels(now: Snapshot, lang: str) -> dict[tuple[str, str], str]:
-    """What the points are called, by device and name."""
-    return {(device.id, point.name): _label(point, lang) for device in now.devices for point in device.points}
+    """What the points are called, by device and name; the gateway's own too."""
+    labels = {(device.id, point.name): _label(point, lang) for device in now.devices for point in device.points}
+    return {(DEVICE, POINT): text("cli.column.store", lang), **labels}
 
 
 def _value(point: PointNow, lang: str) -> dict[str, str]:

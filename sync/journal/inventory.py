@@ -34,7 +34,7 @@ def inventory(shelf: Shelf, last: Callable[[Stream], int], *, sealed: bool) -> l
                     series=series,
                     number=number_of(file.path),
                     path=file.path,
-                    bytes=bytes_of(file.path.parent.glob(file.path.name + "*")),
+                    bytes=bytes_of(file.path.with_name(file.path.name + part) for part in ("", "-wal", "-shm")),
                     closed=sealed or place < len(files) - 1,
                     ranges={s: span for s, span in spans.items() if span[0] <= span[1]},
                 )

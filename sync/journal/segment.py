@@ -167,12 +167,6 @@ class Segment:
                     heads[stream] = Head(row[0] & _SEQ_MASK, row[1])
         return heads
 
-    def newest(self) -> int:
-        """The latest of the wall times of the streams' last records, in microseconds; 0 of an empty segment."""
-        with store_errors(self.path):
-            rows = [self._last(stream, "t") for stream in streams_of(self.identity.series)]
-        return max([0, *(int(row[1]) for row in rows if row)])
-
     def _last(self, stream: Stream, column: str) -> Any:
         base = _CODE[stream] << _SEQ_BITS
         return self._one(

@@ -107,6 +107,9 @@ async def test_full_of_what_must_stay(tmp_path: Path, monkeypatch: pytest.Monkey
                 break
         assert levels == sorted(levels)
         assert set(levels) == {0, 1, 2, 3}
+        first = next(alarm for alarm, _ in site.pipeline.alarms() if alarm.what == "store_full")
+        await site.answer(first.id, "wang")
+        assert [alarm.acked_by for alarm, _ in site.pipeline.alarms()] == ["wang", None, None]
         for _ in range(5):
             site.room(9.0)
         await site.until(lambda: len(site.pipeline.alarms()) == 4)

@@ -128,6 +128,7 @@ def test_the_store_says_how_full_it_is() -> None:
     full = alarm(what="store_full", device="gateway", point="store", value=70.0, unit="%")
     seen = [view(changed(store=store, alarms=alarms), "en")["store"] for alarms in ([], [full])]
     assert seen == [{"level": "ok", "text": words}, {"level": "warn", "text": words}]
+    assert view(changed(alarms=[full]), "zh-CN")["alarms"][0]["where"] == "gateway · 存储"
     refusing = view(changed(store=msgspec.structs.replace(store, refusing=True)), "en")
     assert refusing["store"]["level"] == refusing["summary"]["level"] == "bad"
     assert refusing["summary"]["lines"][0]["text"].startswith("The store is full")
