@@ -9,11 +9,12 @@ import pytest
 
 from model.bodies import ClockStep, TimeAnchor
 from model.errors import EvidenceError
-from model.record import Stream
+from model.record import Series, Stream
 from model.time import Stamp, TimeQuality
 from support.evidence import Site, answers, bad, check, missing, proven
 from support.journals import drafts
 from support.source import BOOT, T0, at
+from sync.evidence.entries import Evidence
 from sync.evidence.report import cannot_know, document
 from sync.evidence.segment import Vanished
 from sync.evidence.source import with_evidence
@@ -34,8 +35,8 @@ async def test_a_running_gateway_is_not_disturbed(tmp_path: Path) -> None:
     assert (answers(verdict), proven(verdict)["reading"], verdict.streams[3].last) == (GOOD, (15, 0), 18)
 
     def reading_and_writing() -> int:
-        def look(evidence: object) -> int:
-            rows = evidence.entries()  # type: ignore[attr-defined]
+        def look(evidence: Evidence) -> int:
+            rows = evidence.entries()
             next(rows)
             asyncio.run_coroutine_threadsafe(site.journal.append(drafts(READING, range(100))), loop).result()
             asyncio.run_coroutine_threadsafe(site.journal.rotate("core"), loop).result()
@@ -87,25 +88,33 @@ async def test_nothing_to_read(tmp_path: Path) -> None:
 
 async def test_a_segment_that_is_dropped_while_it_is_read(tmp_path: Path) -> None:
     """It begins again, with what is there then; a gateway that drops faster than that is told."""
-    site = await (await Site(tmp_path).fill()).closed()
-    calls: list[int] = []
+    site = await Site(tmp_path).fill()
+    loop = asyncio.get_running_loop()
+    rounds: list[int] = []
 
-    def use(_: object) -> int:
-        calls.append(1)
-        if len(calls) < 3:
-            raise Vanished
-        return len(calls)
+    def drop_and_read(evidence: Evidence) -> int:
+        rounds.append(1)
+        if len(rounds) < 3:
+            asyncio.run_coroutine_threadsafe(dropped(), loop).result()
+        return sum(1 for _ in evidence.entries())
 
-    assert with_evidence(site.data, use) == 3
+    async def dropped() -> None:
+        await site.journal.rotate("reading")
+        await site.journal.append(drafts(READING, range(2)))
+        await retired(site, "reading")
 
-    def never(_: object) -> None:
+    assert await asyncio.to_thread(with_evidence, site.data, drop_and_read) == 10 * 4 + 2 + 5 + 2 + 2
+    assert len(rounds) == 3
+    await site.closed()
+
+    def always(_: Evidence) -> None:
         raise Vanished
 
     with pytest.raises(EvidenceError, match="evidence_moving"):
-        with_evidence(site.data, never)
+        with_evidence(site.data, always)
 
 
-async def retired(site: Site, series: str) -> None:
+async def retired(site: Site, series: Series) -> None:
     """The oldest closed segment of a series goes, acknowledged up to 5."""
     info = next(i for i in await site.journal.inventory() if i.series == series and i.closed)
     await site.journal.drop(info, dict.fromkeys(Stream, 5), "pressure", at())
