@@ -56,11 +56,14 @@ class CentreProcess:
 
 @asynccontextmanager
 async def running(
-    data: Path, broker: Broker, *, url: str | None = None, wait: bool = True
+    data: Path, broker: Broker, *command: str, url: str | None = None, wait: bool = True
 ) -> AsyncIterator[CentreProcess]:
-    """The centre, once it is ready, or, without `wait`, at once; what still runs at the end is stopped in good order."""
+    """The centre, or one of its workers, once it is ready, or, without `wait`, at once.
+
+    What still runs at the end is stopped in good order.
+    """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "central", "run", "--data", str(data), "--broker", url or broker.url,
+        sys.executable, "-m", "central", *(command or ("run",)), "--data", str(data), "--broker", url or broker.url,
         "--password-file", str(password(broker, "central")), stdout=PIPE,
     )  # fmt: skip
     centre = CentreProcess(process, data)
