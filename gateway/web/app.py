@@ -1,4 +1,4 @@
-"""The web application: four addresses, all of them only read. Imported with the first visitor."""
+"""The web application: five addresses, all of them only read. Imported with the first visitor."""
 
 import asyncio
 import socket
@@ -19,11 +19,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.status import Backend
 from gateway.web.access import SESSION_S, Gate, TooManyTries, is_loopback, names_this_machine
 from gateway.web.events import events
+from gateway.web.plot import columns
+from model.errors import DoorpostError
 from model.texts import LANGS, text
 
 _SESSION = "doorpost_session"
 _LANG = "doorpost_lang"
 _YEAR_S = 365 * 24 * 3600
+_PLOT_MAX_US = 2 * 24 * 3600 * 1_000_000
 _CONNECTIONS_MAX = 64  # each open page holds one; what comes above is answered with 503
 
 _HEADERS = [
@@ -69,6 +72,24 @@ class Page:
         except KeyError:
             return Response(status_code=404)
         return _json({"t": [at / 1e6 for at, _ in rows], "v": [value for _, value in rows]})
+
+    async def plot(self, request: Request) -> Response:
+        """A point from `since` to `until` (us UTC), two days at the most, minute by minute; see `gateway.web.plot`."""
+        query, lang = request.query_params, _language(request, self._lang)
+        try:
+            since, until = int(query["since"]), int(query["until"])
+            if not 0 <= since <= until <= since + _PLOT_MAX_US:
+                return Response(status_code=400)
+            plot = await self._backend.plot(query["device"], query["point"], since, until)
+        except ValueError:
+            return Response(status_code=400)
+        except KeyError:
+            return Response(status_code=404)
+        except DoorpostError as err:
+            return _json(
+                {"t": [], "low": [], "high": [], "last": [], "notes": [text(f"error.{err.code}", lang, **err.params)]}
+            )
+        return _json(columns(plot, lang))
 
 
 class Guard:
@@ -120,6 +141,7 @@ def application(backend: Backend, lang: str, gate: Gate, stop: asyncio.Event) ->
             Route("/events", page.events),
             Route("/api/snapshot", page.snapshot),
             Route("/api/series", page.series),
+            Route("/api/plot", page.plot),
             Mount("/static", StaticFiles(packages=[("gateway.web", "static")])),
         ],
         middleware=[Middleware(Guard, gate=gate, lang=lang)],

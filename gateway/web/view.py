@@ -56,7 +56,7 @@ def view(now: Snapshot, lang: str) -> dict[str, Any]:
         "summary": _summary(now, lang),
         "links": _links(now.link, lang),
         "devices": [_device(device, now.now, lang) for device in now.devices],
-        "alarms": [_alarm(alarm, _labels(now, lang), lang) for alarm in alarms],
+        "alarms": [_alarm(alarm, now, lang) for alarm in alarms],
         "scans": [_scan(scan) for scan in now.scans],
         "store": _store(now.store, any(alarm.what == "store_full" for alarm in now.alarms), lang),
         "streams": [_stream(stream, len({s.store for s in now.streams}) > 1, lang) for stream in now.streams],
@@ -161,10 +161,12 @@ def _number(value: float, unit: str) -> str:
     return number.replace("-", "\N{MINUS SIGN}")
 
 
-def _alarm(alarm: AlarmNow, labels: dict[tuple[str, str], str], lang: str) -> dict[str, Any]:
+def _alarm(alarm: AlarmNow, now: Snapshot, lang: str) -> dict[str, Any]:
+    """`raised` is None, and `clock` says so, where its clock was not set and the one that the page goes by is."""
     where = [alarm.device]
+    nobody_knows = alarm.raised_source == "unknown" and now.time_source != "unknown"
     if alarm.point is not None:
-        where.append(labels.get((alarm.device, alarm.point), alarm.point))
+        where.append(_labels(now, lang).get((alarm.device, alarm.point), alarm.point))
     unit = alarm.unit or "1"
     number = None if alarm.value is None else f"{_number(alarm.value, unit)} {_UNITS.get(unit, unit)}".rstrip()
     state = f"page.alarm.{alarm.state}" if alarm.acked_by is None else f"page.alarm.{alarm.state}_by"
@@ -172,7 +174,8 @@ def _alarm(alarm: AlarmNow, labels: dict[tuple[str, str], str], lang: str) -> di
         "id": alarm.id,
         "what": text(f"alarm.{alarm.what}", lang),
         "where": " · ".join(where),
-        "raised": alarm.raised,
+        "raised": None if nobody_knows else alarm.raised,
+        "clock": text("page.clock_unset", lang) if nobody_knows else "",
         "value": number,
         **_light(_ALARM[alarm.state], text(state, lang, person=alarm.acked_by)),
         "centre": _light(

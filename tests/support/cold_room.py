@@ -44,6 +44,8 @@ class ColdRoom:
     """A Backend whose snapshot a test changes with `show`."""
 
     def __init__(self) -> None:
+        self.behind = 0
+        self.failing: Exception | None = None
         self._changed = asyncio.Event()
         self._snapshot = _start(time.time_ns() // 1000)
 
@@ -75,6 +77,8 @@ class ColdRoom:
         """A wave of a whole day, with half an hour of faults and a whole one of nothing."""
         if (device, point) not in {(d.id, p.name) for d in self._snapshot.devices for p in d.points}:
             raise KeyError(device, point)
+        if self.failing:
+            raise self.failing
         minutes = []
         for n, t in enumerate(range(since, until, MINUTE_US)):
             value = round(4 + math.sin(n / 100), 1)
@@ -84,7 +88,7 @@ class ColdRoom:
                 minutes.append(PlotMinute(t, "ntp", None, None, None, 0, {"comm_error": 60}))
             elif n >= 690:
                 minutes.append(PlotMinute(t, "ntp", value - 1, value + 1, value, 59, {"stale": 1}))
-        return Plot(device, point, "Cel", LABELS["temperature"], 0, minutes)
+        return Plot(device, point, "Cel", LABELS["temperature"], self.behind, minutes)
 
     async def rebuild(self) -> AsyncIterator[Rebuilding]:
         for done in (0, 5, 10):

@@ -1,13 +1,16 @@
 """The page in a real browser: what is shown, and that it stays true."""
 
 import time
+from datetime import datetime, timedelta, timezone
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
 from playwright.async_api import Browser, expect
 
+from gateway.projection.follow import ViewsError
 from gateway.status import Problem, StoreNow, StreamNow
-from support.browsing import served, tab
+from support.browsing import get, served, tab
 from support.cold_room import alarm, measure
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -141,6 +144,64 @@ async def test_plot_shows_the_chosen_point(browser: Browser) -> None:
             await page.keyboard.press("Enter")
         await expect(page.locator("#plotted")).to_have_text("io1 · 输入 1")
         await expect(state).to_have_attribute("aria-pressed", "true")
+
+
+async def test_a_day_is_plotted_and_the_hour_again(browser: Browser) -> None:
+    """A day in the zone of whoever looks, with what has to be said about it; one button leads back to the hour."""
+    async with served() as server, tab(browser, server.url) as opened:
+        page = opened.page
+        await expect(page.locator("#chart canvas")).to_be_visible()
+        async with page.expect_response("**/api/plot?*") as answered:
+            await page.get_by_label("查看某一天").fill("2026-11-20")
+        query = parse_qs(urlsplit((await answered.value).url).query)
+        midnight = datetime(2026, 11, 20, tzinfo=timezone(timedelta(hours=8))).timestamp()
+        assert [int(query[edge][0]) / 1e6 for edge in ("since", "until")] == [midnight, midnight + 86_400]
+        await expect(page.locator("#h-plot")).to_have_text("2026-11-20 · room1 · 温度")
+        await expect(page.locator(".u-legend")).to_contain_text("最低")
+        async with page.expect_response("**/api/plot?*"):
+            server.room.behind = 7
+            await page.locator(".state").first.click()
+        await expect(page.locator("#plot-notes")).to_contain_text("还有 7 条未处理")
+        async with page.expect_response("**/api/series?*"):
+            await page.get_by_role("button", name="最近一小时").click()
+        await expect(page.locator("#h-plot")).to_have_text("最近一小时 · io1 · 输入 1")
+        await expect(page.locator("#plot-notes")).to_be_hidden()
+        assert opened.complaints == []
+
+
+async def test_an_alarm_of_an_unset_clock_has_no_time(browser: Browser) -> None:
+    """Nobody knows when that was: neither a date of 1970 nor an age is made up."""
+    async with served() as server, tab(browser, server.url) as opened:
+        server.room.show(alarms=[alarm(raised=60_000_000, raised_source="unknown")])
+        one = opened.page.locator(".alarm")
+        await expect(one).to_contain_text("当时网关时钟未设置")
+        await expect(one.locator("time")).to_be_empty()
+        await expect(one.locator(".age")).to_be_empty()
+
+
+async def test_a_plot_that_cannot_be(browser: Browser) -> None:
+    """What nobody has, nonsense, and more than two days at once are refused; a disk's trouble is told in words."""
+    async with served() as server:
+        of = f"{server.url}api/plot?device=room1&point=temperature"
+        assert (await get(f"{of}&since=0&until=60000000"))[0] == 200
+        for wrong in (
+            "&since=0",
+            "&since=x&until=1",
+            "&since=2&until=1",
+            "&since=-1&until=1",
+            f"&since=0&until={10**15}",
+        ):
+            assert (await get(of + wrong))[0] == (404 if wrong == "&since=0" else 400), wrong
+        assert (await get(f"{server.url}api/plot?device=room9&point=x&since=0&until=1"))[0] == 404
+        server.room.failing = ViewsError("views_failed", path="views.db", why="disk full")
+        body = msgspec.json.decode((await get(f"{of}&since=0&until=1"))[2])
+        assert body == {
+            "t": [],
+            "low": [],
+            "high": [],
+            "last": [],
+            "notes": ["暂时无法保存或读取曲线数据：views.db：disk full"],
+        }
 
 
 @pytest.mark.parametrize(("width", "lang"), [(375, "zh-CN"), (375, "en"), (1280, "zh-CN"), (1280, "en")])

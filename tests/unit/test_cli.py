@@ -163,7 +163,13 @@ async def test_a_missing_settings_file_is_exit_78(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [("device", "list"), ("device", "watch", "room1"), ("store", "status"), ("store", "tail", "-f")],
+    [
+        ("device", "list"),
+        ("device", "watch", "room1"),
+        ("view", "plot", "a.b"),
+        ("store", "status"),
+        ("store", "tail", "-f"),
+    ],
     ids=" ".join,
 )
 async def test_without_a_daemon_it_is_exit_4(tmp_path: Path, args: tuple[str, ...]) -> None:
@@ -231,6 +237,42 @@ async def test_watching_a_device_that_is_not_there(daemon: Daemon, tmp_path: Pat
     code, _, err = await doorpost("device", "watch", "room9", "--data", str(tmp_path))
     assert code == 1
     assert err.startswith("there is no device room9\n")
+
+
+async def test_view_plot(daemon: Daemon, tmp_path: Path) -> None:
+    """A day of this machine, hour by hour for people, minute by minute for programs; a fault is counted and no number."""
+    args = ("view", "plot", "room1.temperature", "--day", "2026-11-20", "--data", str(tmp_path))
+    code, out, err = await doorpost(*args)
+    assert (code, err) == (0, "")
+    rows = [re.split(r" {2,}", row) for row in out.splitlines()]
+    assert rows[:2] == [
+        ["Hour", "lowest", "highest", "last", "good values", "faults"],
+        ["00:00", "3", "5.6", "4.6", "3600", "–"],
+    ]
+    assert rows[11] == ["10:00", "–", "–", "–", "0", "1800"]
+    assert rows[12] == ["11:00", "3.6", "5.8", "4.8", "1770", "30"]
+    daemon.behind = 7
+    code, out, err = await doorpost(*args)
+    assert "7 of them are still to come" in err
+    document = json.loads((await doorpost(*args, "--json"))[1])
+    assert document["since"] == 1_795_132_800_000_000 == document["minutes"][0]["t"]
+    assert document["until"] - document["since"] == 86_400_000_000
+
+
+async def test_view_plot_of_what_is_not_there(daemon: Daemon, tmp_path: Path) -> None:
+    """The daemon's refusal, and a command line that names no point of a device."""
+    code, _, err = await doorpost("view", "plot", "room1.colour", "--data", str(tmp_path))
+    assert (code, err.splitlines()[0]) == (1, "The device room1 has no point colour")
+    for wrong in ("room1", ".colour", "room1."):
+        assert (await doorpost("view", "plot", wrong, "--data", str(tmp_path)))[0] == 2
+
+
+async def test_view_rebuild(daemon: Daemon, tmp_path: Path) -> None:
+    """Tells how far it is until it is done."""
+    code, out, _ = await doorpost("view", "rebuild", "--data", str(tmp_path))
+    assert (code, out.splitlines()) == (0, ["0 of 10 records", "5 of 10 records", "10 of 10 records"])
+    code, out, _ = await doorpost("view", "rebuild", "--data", str(tmp_path), "--json")
+    assert [json.loads(line)["done"] for line in out.splitlines()] == [0, 5, 10]
 
 
 async def test_store_status(daemon: Daemon, tmp_path: Path) -> None:

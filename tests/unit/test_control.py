@@ -51,6 +51,10 @@ async def test_ops_that_answer_once(tmp_path: Path) -> None:
         data, end = await request(tmp_path, b'{"op":"series","device":"room1","point":"temperature"}\n')
         assert len(data["data"]) == 360
         assert end == {"end": True}
+        asked = b'{"op":"plot","device":"room1","point":"temperature","since":0,"until":60000000}\n'
+        data, end = await request(tmp_path, asked)
+        assert [minute["t"] for minute in data["data"]["minutes"]] == [0]
+        assert end == {"end": True}
 
 
 async def test_a_tail_ends(tmp_path: Path) -> None:
@@ -75,6 +79,8 @@ async def test_a_tail_ends(tmp_path: Path) -> None:
         (b'{"op":"watch"}\n', "request_malformed"),
         (b'{"op":"watch","device":"room9"}\n', "device_unknown"),
         (b'{"op":"series","device":"room1","point":"colour"}\n', "series_unknown"),
+        (b'{"op":"plot","device":"room1","point":"colour","since":0,"until":1}\n', "series_unknown"),
+        (b'{"op":"plot","device":"room1","point":"temperature","since":-1,"until":1}\n', "request_malformed"),
     ],
 )
 async def test_a_bad_request_gets_an_error(tmp_path: Path, line: bytes, code: str) -> None:

@@ -16,7 +16,7 @@ from gateway.projection import file as view_file
 from gateway.projection import follow as following
 from gateway.projection.follow import Projection, ViewsError
 from gateway.status import PlotMinute
-from model.observation import PointMap, Quality
+from model.observation import Point, PointMap, Quality
 from model.record import Draft, Stream
 from model.time import TimeQuality
 from support.disk import files_end_at
@@ -50,7 +50,10 @@ async def test_a_minute_of_a_point(tmp_path: Path) -> None:
     async with opened(tmp_path) as (journal, projection):
         bad = Quality.SENSOR_FAULT
         said: tuple[int | Quality, ...] = (41, 39, bad, 44, 42, bad)
-        await write(journal, [poll(n * 1_000_000, v, 0) for n, v in enumerate(said)])
+        for n, value in enumerate(said):
+            await write(journal, [poll(n * 1_000_000, value, 0)])
+            if n % 2:
+                await follow(projection)
         await write(journal, [poll(MINUTE, bad, 1)])
         plot = await projection.plot("room1", "temperature", *ALWAYS, None)
         assert plot
@@ -333,7 +336,10 @@ async def test_a_span_and_a_profile_that_changed(tmp_path: Path) -> None:
         assert [(m.t - T0, m.last) for m in plot.minutes] == [
             (3 * MINUTE, 4.0), (4 * MINUTE, 4.0), (5 * MINUTE, 4.1), (6 * MINUTE, 4.1)
         ]  # fmt: skip
-        fahrenheit = PointMap("room1", "probe", 3, (ROOM.points[1], TURNED.points[0]))
+        fahrenheit = PointMap("room1", "probe", 3, (Point("temperature", "[degF]", 0.1),))
+        plot = await projection.plot("room1", "temperature", *ALWAYS, fahrenheit)
+        assert plot
+        assert (plot.unit, plot.minutes) == ("[degF]", [])
         assert await projection.plot("room1", "pressure", *ALWAYS, fahrenheit) is None
         assert await projection.plot("room9", "door", *ALWAYS, None) is None
         await projection._close()

@@ -4,6 +4,7 @@
 const LOST_AFTER_MS = 15000; // three of the server's heartbeats
 const RECONNECT_MS = 2000;
 const PLOT_EVERY_MS = 10000;
+const DAY_EVERY_MS = 60000;
 const HOUR_S = 3600;
 
 const $ = (selector) => document.querySelector(selector);
@@ -60,7 +61,7 @@ function fill(root, data) {
     if (good) element.classList.toggle("unknown", !data[good]);
     if (point) element.value = data[point];
     if (age && data[age]) element.dataset.us = data[age];
-    if (stamp) setText(element, iso.format(data[stamp] / 1000));
+    if (stamp) setText(element, data[stamp] ? iso.format(data[stamp] / 1000) : "");
     if (list) fillList(element, data[list]);
   }
 }
@@ -152,10 +153,12 @@ function connect() {
   source.onerror = retry;
 }
 
-// --- plot: the last hour of one point, gaps as gaps ---------------------------------------------------------------
+// --- plot: the last hour of one point, or a day of it, gaps as gaps -----------------------------------------------
 
 let plotted = null; // {device, point, unit, label}
+let day = ""; // as the date field has it: in the zone of whoever looks; empty for the last hour
 let chart = null;
+let drawn = -Infinity; // performance.now()
 
 function choosePlot() {
   const device = state.devices.find((d) => d.measures.length);
@@ -166,10 +169,8 @@ function plot(device, point) {
   plotted = { device, point: point.name, unit: point.unit, label: point.label, state: !point.unit };
   $("#plot").hidden = false;
   setText($("#plotted"), `${device} · ${point.label}`);
-  chart?.destroy();
-  chart = null;
   markPlotted();
-  drawPlot();
+  redraw();
 }
 
 function markPlotted() {
@@ -181,15 +182,40 @@ function markPlotted() {
   });
 }
 
+function span() {
+  if (!day) return [gatewayNow() / 1e6 - HOUR_S, gatewayNow() / 1e6];
+  const end = new Date(`${day}T00:00`);
+  const start = end / 1000;
+  end.setDate(end.getDate() + 1); // where clocks are changed a day has not 24 hours
+  return [start, end / 1000];
+}
+
 async function drawPlot() {
   if (!plotted || document.hidden) return;
   const wanted = plotted;
+  const of = day;
   const query = new URLSearchParams({ device: wanted.device, point: wanted.point });
-  const response = await ask(`/api/series?${query}`);
-  if (!response || wanted !== plotted) return;
-  const { t, v } = await response.json();
+  if (of) span().forEach((s, i) => query.set(["since", "until"][i], Math.round(s * 1e6)));
+  const response = await ask(`/api/${of ? "plot" : "series"}?${query}`);
+  if (!response || wanted !== plotted || of !== day) return;
+  drawn = performance.now();
+  const { t, v, last, low, high, notes = [] } = await response.json();
   chart ??= makeChart(wanted);
-  chart.setData([t, v]);
+  chart.setData(of ? [t, last, low, high] : [t, v]);
+  setText($("#plot-notes"), notes.join(" "));
+}
+
+function redraw() {
+  chart?.destroy(); // a canvas has its colours and its series from when it was made
+  chart = null;
+  drawPlot();
+}
+
+function chooseDay(chosen) {
+  day = $("#day").value = chosen;
+  $("#hour").hidden = !day;
+  setText($("#span"), day || $("#span").dataset.hour);
+  redraw();
 }
 
 function makeChart({ unit, label, state: steps }) {
@@ -200,29 +226,31 @@ function makeChart({ unit, label, state: steps }) {
   const font = `13px ${css.fontFamily}`;
   const clock = (s) => iso.format(s * 1000);
   const axis = { stroke: ink, grid, ticks: grid, font };
+  const accent = css.getPropertyValue("--accent").trim();
+  const line = {
+    points: { show: false },
+    paths: steps ? uPlot.paths.stepped({ align: 1 }) : undefined,
+    value: (_, v) => (v === null ? "" : `${v} ${unit}`),
+  };
+  const edges = [element.dataset.low, element.dataset.high].map((name) => ({ ...line, label: name, width: 0 }));
   return new uPlot(
     {
       width: element.clientWidth,
       height: 260,
       cursor: { drag: { x: false } },
-      scales: { x: { range: () => [gatewayNow() / 1e6 - HOUR_S, gatewayNow() / 1e6] } },
+      scales: { x: { range: span } },
       axes: [
         { ...axis, values: (_, splits) => splits.map((s) => clock(s).slice(11, 16)) },
         { ...axis, size: 56 },
       ],
       series: [
         { label: element.dataset.time, value: (_, s) => (s === null ? "" : clock(s).slice(11)) },
-        {
-          label,
-          stroke: css.getPropertyValue("--accent"),
-          width: 2,
-          points: { show: false },
-          paths: steps ? uPlot.paths.stepped({ align: 1 }) : undefined,
-          value: (_, v) => (v === null ? "" : `${v} ${unit}`),
-        },
+        { ...line, label, stroke: accent, width: 2 },
+        ...(day ? edges : []),
       ],
+      bands: day ? [{ series: [3, 2], fill: `${accent}33` }] : [],
     },
-    [[], []],
+    day ? [[], [], [], []] : [[], []],
     element,
   );
 }
@@ -235,13 +263,13 @@ $("#devices").addEventListener("click", (event) => {
   plot(device.id, [...device.measures, ...device.states].find((point) => point.name === button.value));
 });
 new ResizeObserver(() => chart?.setSize({ width: $("#chart").clientWidth, height: 260 })).observe($("#chart"));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  chart?.destroy(); // a canvas has its colours from when it was drawn
-  chart = null;
-  drawPlot();
-});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+$("#day").addEventListener("change", (event) => chooseDay(event.target.value));
+$("#hour").addEventListener("click", () => chooseDay(""));
 
 setText($("#zone"), zone.formatToParts().find((part) => part.type === "timeZoneName").value);
 setInterval(tick, 500);
-setInterval(drawPlot, PLOT_EVERY_MS);
+setInterval(() => {
+  if (!day || performance.now() - drawn > DAY_EVERY_MS) drawPlot();
+}, PLOT_EVERY_MS);
 connect();
