@@ -133,6 +133,8 @@ async def test_declared_drops_are_listed(tmp_path: Path) -> None:
     assert answers(verdict) == GOOD
     assert (found.first, found.last, found.declared) == (19, 20, [(1, 18, "pressure")])
     assert (found.signed, found.records) == ([(19, 20)], 2)
+    held = with_evidence(site.data, lambda evidence: evidence.stores[0].streams)
+    assert {one.stream: one.lost for one in held if one.lost} == {READING: [(6, 18, "pressure")]}
     site.alter(READING, 19)
     assert bad(check(site.data, site.key)) == [("reading", 19, "altered")]
 
