@@ -16,7 +16,7 @@ from gateway.demo.broker import Broker
 from model.record import STREAMS, Stream
 from support.centre import CentreProcess, central, running
 from support.exactly_once import assert_at_centre
-from support.journals import GW, number, verified
+from support.journals import GW, verified
 from support.uplinks import Gateway, settings
 from sync.journal.journal import Journal
 from sync.journal.segment import Head
@@ -118,13 +118,10 @@ async def test_cloned_card(broker: Broker, centre: CentreProcess, tmp_path: Path
     for stream in ALL:
         assert bodies_at_centre(centre, stream) == [*range(1, 6), *range(11, 21), *range(51, 76)]
     await two.__aexit__()
-    async with one:  # the first goes on under the old name: the history there is its own
+    async with one:  # some of the clone's alarms may have come under the old name: then the first has to fork as well
         await write(one, 21, 40)
-        await all_settled(one)
-        assert one.journal.store == shared
-        for stream in ALL:
-            assert bodies_at_centre(centre, stream) == [*range(1, 6), *range(11, 41), *range(51, 76)]
-        await assert_at_centre(centre.data, one.journal)
+        whole = [*range(1, 6), *range(11, 41), *range(51, 76)]
+        await one.until(lambda: all(bodies_at_centre(centre, stream) == whole for stream in ALL))
 
 
 async def test_fork_before_anything_is_shared(broker: Broker, centre: CentreProcess, tmp_path: Path) -> None:
