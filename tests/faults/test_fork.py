@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -44,7 +45,7 @@ def bodies_at_centre(centre: CentreProcess, stream: Stream) -> list[int]:
 def was_of(centre: CentreProcess, store: str) -> list[list[object]]:
     """What the records of a store say of where they were."""
     with closing(reader(centre.data)) as db:
-        rows = db.execute("SELECT body FROM records WHERE store = ? ORDER BY place", (store,)).fetchall()
+        rows: list[Any] = db.execute("SELECT body FROM records WHERE store = ? ORDER BY place", (store,)).fetchall()
     return [was for (body,) in rows if (was := msgspec.json.decode(body).get("was"))]
 
 
