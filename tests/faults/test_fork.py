@@ -34,7 +34,7 @@ async def centre(broker: Broker, tmp_path: Path) -> AsyncIterator[CentreProcess]
 def bodies_at_centre(centre: CentreProcess, stream: Stream) -> list[int]:
     """The numbers in the bodies of all that is stored of a stream, of any store; what came again by its `was` counts once."""
     with closing(reader(centre.data)) as db:
-        rows = db.execute(
+        rows: list[Any] = db.execute(
             "SELECT store, seq, hash, body FROM records WHERE (gw, stream) = (?, ?)", (GW, stream)
         ).fetchall()
     stored = {(store, seq, hash_.hex()) for store, seq, hash_, _ in rows}
