@@ -286,14 +286,20 @@ class Daemon:
         return draft("time.anchor/1", body, at)
 
     async def _watch_clock(self) -> None:
-        """A step of the wall clock, and a better source of time, are records: nothing is restamped."""
-        source = self._clock.now().tq.source
+        """A step of the wall clock, and a source that is better or knows itself twice as well, are records: nothing is restamped."""
+        known = self._clock.now().tq
         while True:
             await asyncio.sleep(CLOCK_CHECK_S)
+            step = self._clock.step()  # first: a step that comes after it is the next turn's, and that anchors anew
             at = self._clock.now()
             drafts = []
-            if step := self._clock.step():
+            if step:
                 drafts.append(draft("clock.step/1", ClockStep(boot=at.boot, mono=at.mono, step=step), at))
-            if drafts or at.tq.source != source:
-                source = at.tq.source
+            if step or at.tq.source != known.source or _halved(known.err_ms, at.tq.err_ms):
+                known = at.tq
                 self._pipeline.note([*drafts, self._anchor(at)], "clock")
+
+
+def _halved(before: int | None, now: int | None) -> bool:
+    """The kernel's own bound grows and falls all the time; of a boot the best anchor counts."""
+    return now is not None and (before is None or 2 * now <= before)
