@@ -81,6 +81,16 @@ def make_directory(path: Path) -> None:
     sync_directory(path.parent)
 
 
+def write_again(path: Path) -> None:
+    """Bring to the disk what is only in the kernel's memory, called clean there after a sync that failed. Raises OSError."""
+    with path.open("r+b") as file:
+        content = file.read()
+        file.seek(0)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """A small file, whole or not at all. Raises OSError."""
     draft = path.with_name(path.name + ".new")

@@ -48,6 +48,7 @@ class Journal:
         self.failed: StoreError | None = None
         self._look()
         self._writer = Writer(stores, reserve, group_s, self)
+        stores.on_fork = self._on_fork
         self._writer.soon(self._move_on)
         self._writer.start()
 
@@ -219,7 +220,7 @@ class Journal:
 
     async def rotate(self, series: Series) -> None:
         """Close the segment that is written to, so that it can be dropped. Raises StoreError."""
-        await self._writer.do(lambda: self._stores.current.rotate(series), self._refresh)
+        await self._writer.do(lambda: self._stores.rotate(series), self._refresh)
 
     # what the centre or the disk tells of our history
 
@@ -231,10 +232,9 @@ class Journal:
     async def fork(self, ends: Mapping[Stream, Head]) -> None:
         """Seal the current store at `ends`, and go on in a new one, where what lies beyond is appended again.
 
-        Raises StoreError, and then all is as before.
+        Raises StoreError, and then all is as before, or the fork ends with the next commit.
         """
-        await self._writer.do(lambda: self._stores.fork(ends), self._forked)
-        self._writer.soon(self._move_on)
+        await self._writer.do(lambda: self._stores.fork(ends), self._refresh)
 
     async def close(self) -> None:
         """Commit what waits, notes too, and close the files: readers first, so that the writer leaves no WAL behind."""
@@ -279,6 +279,11 @@ class Journal:
         said = draft("store.damage/1", StoreDamage(store=of, stream=stream, first=first, last=last, why=why), at)
         state = _lost_state(current.state, store, stream, (first, last, "damaged"))
         self._writer.append("core", {Stream.AUDIT: [said]}, state)
+
+    def _on_fork(self) -> None:
+        current = self._stores.current
+        self._writer.tell(self._forked, dict(current.heads), dict(current.state))
+        self._writer.soon(self._move_on)
 
     def _move_on(self) -> None:
         """Move a little of what a fork left to be moved, and come again: commits go in between."""

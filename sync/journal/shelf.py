@@ -10,7 +10,7 @@ import msgspec
 
 from model.errors import SettingsError, StoreDamaged, StoreError
 from model.record import SERIES, Series, Stream, genesis
-from sync.journal.files import bytes_of, store_errors, sync_directory, write_durably
+from sync.journal.files import bytes_of, store_errors, sync_directory, write_again, write_durably
 from sync.journal.migrate import migrate
 from sync.journal.salvage import ASIDE, salvage
 from sync.journal.segment import SCHEMA_VERSION, Head, Identity, Segment, streams_of
@@ -19,6 +19,7 @@ STORE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FILE = re.compile(rf"((core|reading|diag)-(\d{{6}})\.db)({re.escape(ASIDE)}.*)?")
 _SEAL = "sealed.json"
 _GONE = ".gone"
+_WAL = ".db-wal"
 ALL: tuple[Series, ...] = ("core", "reading", "diag")
 
 
@@ -31,9 +32,12 @@ class End(msgspec.Struct, frozen=True):
 
 
 class Seal(msgspec.Struct, frozen=True):
+    """`number` tells which of several was sealed later: clocks do not."""
+
     why: Literal["fork", "damaged"]
     ends: dict[Stream, End]
     aside: list[str] = []
+    number: int = 0
 
 
 class File(NamedTuple):
@@ -74,11 +78,6 @@ class Shelf:
             except msgspec.MsgspecError as err:
                 raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
 
-    def sealed_at(self) -> float:
-        """When the seal was written; of an open store, never yet."""
-        path = self.dir / _SEAL
-        return path.stat().st_mtime if path.exists() else float("inf")
-
     def write_seal(self, seal: Seal) -> None:
         with store_errors(self.dir):
             write_durably(self.dir / _SEAL, msgspec.json.encode(seal))
@@ -88,24 +87,37 @@ class Shelf:
 
         In a sealed store files may be missing at both ends: they were dropped. Raises StoreError, SettingsError.
         """
-        names: dict[Series, set[int]] = {series: set() for series in ALL}
-        with store_errors(self.dir):
-            for path in self.dir.iterdir():
-                if path.suffix == _GONE:
-                    remove(path.with_suffix(""))
-                elif match := _FILE.fullmatch(path.name):
-                    names[match[2]].add(int(match[3]))  # type: ignore[index]  # the pattern allows nothing else
-                    if match[4]:
-                        self.aside.append(path.name)
+        names = self._names()
         for series, numbers in names.items():
             if sealed:
                 expected = range(min(numbers, default=1), max(numbers, default=0) + 1)
             else:
-                expected = range(self._dropped(series, names["core"]) + 1, max(numbers, default=1) + 1)
+                dropped = self._dropped(series, names["core"])
+                for number in numbers:
+                    if number <= dropped:  # a crash, or the disk, came between the word and the deed
+                        remove(self.dir / file_name(series, number))
+                expected = range(dropped + 1, max(numbers, default=1) + 1)
             found: list[File] = []
             for number in expected:
                 found.append(self._file(series, number, found[-1].path if found else None, sealed=sealed))
             self.files[series] = tuple(found)
+
+    def _names(self) -> dict[Series, set[int]]:
+        """The numbers of the files that are there, once what the process before us left half done is done."""
+        names: dict[Series, set[int]] = {series: set() for series in ALL}
+        with store_errors(self.dir):
+            for path in self.dir.glob(f"*{_GONE}"):
+                remove(path.with_suffix(""))
+            for path in self.dir.iterdir():
+                if path.suffix == _WAL:
+                    # a process before us may have died of the disk: what it wrote last and could not sync is taken as
+                    # committed from here on
+                    write_again(path)
+                elif match := _FILE.fullmatch(path.name):
+                    names[match[2]].add(int(match[3]))  # type: ignore[index]  # the pattern allows nothing else
+                    if match[4]:
+                        self.aside.append(path.name)
+        return names
 
     def _dropped(self, series: Series, core: set[int]) -> int:
         """The number of the last segment of a series that was dropped, as the youngest readable core file says; 0 of none."""

@@ -1,5 +1,6 @@
 """The store that takes records: three series of segments under one id. Synchronous; the journal's writer thread owns it."""
 
+import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,7 +83,7 @@ class Store:
             full.close()
 
     def _open(self, series: Series) -> None:
-        segment = Segment(self.shelf.files[series][-1].path, writable=True)
+        segment = _writable(self.shelf.files[series][-1].path)
         try:
             self.heads |= segment.heads()
             self.states[series] = segment.state()
@@ -110,7 +111,7 @@ class Store:
         """
         youngest = self.shelf.files[series][-1].path
         if series not in self._doubtful:
-            segment = Segment(youngest, writable=True)
+            segment = _writable(youngest)
             answered = {stream: self.heads[stream] for stream in streams_of(series)}
             if segment.heads() == answered and segment.state() == self.states[series]:
                 self._current[series] = segment
@@ -122,9 +123,26 @@ class Store:
 
     def _go_on(self, series: Series, number: int) -> None:
         """From here on the new one is the youngest, also where it cannot be opened yet: the old one is not written to again."""
-        new = _create(self.shelf, series, number, self.heads, self.states[series])
+        try:
+            new = _create(self.shelf, series, number, self.heads, self.states[series])
+        except BaseException:
+            if (self.shelf.dir / file_name(series, number)).exists():  # nobody knows whether a cut would leave it there
+                self._doubtful.add(series)
+            raise
         self.shelf.files = self.shelf.files | {series: (*self.shelf.files[series], new)}
-        self._current[series] = Segment(new.path, writable=True)
+        self._current[series] = _writable(new.path)
+
+
+def _writable(path: Path) -> Segment:
+    """Its WAL's name is there for good: SQLite takes no notice of a directory that cannot be synced. Raises StoreError."""
+    segment = Segment(path, writable=True)
+    try:
+        with store_errors(path):
+            sync_directory(path.parent)
+    except BaseException:
+        segment.close()
+        raise
+    return segment
 
 
 def _create(
@@ -140,19 +158,24 @@ def draft_shelf(parent: Path, gw: str, states: Mapping[Series, Mapping[str, byte
     """Make an empty store with these states, under a name that does not count yet. Raises StoreError."""
     shelf = Shelf(parent / str(uuid.uuid4()), gw)
     shelf.dir = shelf.dir.with_suffix(DRAFT)
-    with store_errors(parent):
-        shelf.dir.mkdir()
-        for series in ALL:
-            heads = {stream: Head(0, genesis(shelf.id)) for stream in streams_of(series)}
-            _create(shelf, series, 1, heads, states[series])
+    try:
+        with store_errors(parent):
+            shelf.dir.mkdir()
+            for series in ALL:
+                heads = {stream: Head(0, genesis(shelf.id)) for stream in streams_of(series)}
+                _create(shelf, series, 1, heads, states[series])
+    except BaseException:
+        shutil.rmtree(shelf.dir, ignore_errors=True)
+        raise
     return shelf
 
 
 def settle(draft: Shelf) -> None:
-    """Give a new store its name: from then on it is there. Raises StoreError."""
+    """Give a new store its name: from then on it is there. Raises StoreError, and then it may be tried again."""
     final = draft.dir.with_suffix("")
     with store_errors(draft.dir):
-        draft.dir.rename(final)
+        if draft.dir.exists():
+            draft.dir.rename(final)
         sync_directory(final.parent)
     draft.dir = final
     draft.scan(sealed=False)

@@ -1,13 +1,13 @@
 """The stores side by side: the one that takes records, and sealed ones that still drain. Synchronous; the writer thread's."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from model.bodies import StoreSealed, StreamEnd
 from model.errors import StoreDamaged, StoreError
 from model.record import SERIES, STREAMS, Draft, Record, Series, Stream
-from sync.journal.files import make_directory, store_errors
+from sync.journal.files import make_directory, store_errors, sync_directory
 from sync.journal.salvage import ASIDE
 from sync.journal.segment import Head, Segment
 from sync.journal.shelf import ALL, STORE, End, Seal, Shelf, ends_of, remove
@@ -24,8 +24,11 @@ class Stores:
         self._parent = parent
         self._gw = gw
         self._limit = segment_max_bytes
+        self._begun: tuple[Shelf, Seal] | None = None
         self.sealed: dict[str, tuple[Shelf, Seal]] = {}
         self.current: Store
+        self.on_fork: Callable[[], None] = _nothing
+        """Called when another store has taken the current one's place."""
 
     @classmethod
     def open(cls, parent: Path, gw: str, *, segment_max_bytes: int = SEGMENT_MAX_BYTES) -> "Stores":
@@ -41,7 +44,7 @@ class Stores:
             shelf = active[0]
             shelf.scan(sealed=False)
             if shelf.aside:
-                seal = Seal("damaged", ends_of(shelf), sorted(set(shelf.aside)))
+                seal = Seal("damaged", ends_of(shelf), sorted(set(shelf.aside)), stores._next_seal())
                 shelf.write_seal(seal)
                 stores.sealed[shelf.id] = (shelf, seal)
                 active = []
@@ -62,14 +65,19 @@ class Stores:
                 if path.suffix == DRAFT and STORE.fullmatch(path.stem):
                     shutil.rmtree(path)
             found = [Shelf(path, self._gw) for path in self._parent.iterdir() if STORE.fullmatch(path.name)]
-            found.sort(key=lambda shelf: shelf.sealed_at())
+        sealed: list[tuple[Shelf, Seal]] = []
         for shelf in found:
             if (seal := shelf.seal) is None:
                 active.append(shelf)
             else:
                 shelf.scan(sealed=True)
-                self.sealed[shelf.id] = (shelf, seal)
+                sealed.append((shelf, seal))
+        sealed.sort(key=lambda one: one[1].number)
+        self.sealed = {shelf.id: (shelf, seal) for shelf, seal in sealed}
         return active
+
+    def _next_seal(self) -> int:
+        return 1 + max((seal.number for _, seal in self.sealed.values()), default=0)
 
     def _last_state(self, series: Series) -> Mapping[str, bytes]:
         """What the store that was sealed last knew: the new one goes on from there."""
@@ -92,18 +100,40 @@ class Stores:
     def fork(self, ends: Mapping[Stream, Head]) -> None:
         """Seal the current store at `ends` and go on in a new one; what lies beyond is then moved by `move_some`.
 
-        Raises StoreError, and then all is as before.
+        Raises StoreError, and then all is as before, or, where the seal may be on the disk, the next that is written ends it.
         """
-        old = self.current
-        draft = draft_shelf(self._parent, self._gw, old.states)
-        streams = {s: End(ends[s].seq, ends[s].hash.hex(), old.heads[s].seq) for s in STREAMS}
-        seal = Seal("fork", streams)
-        old.shelf.write_seal(seal)
-        old.close()
-        settle(draft)
-        self.sealed[old.id] = (old.shelf, seal)
-        self.current = Store(draft, segment_max_bytes=self._limit)
-        self.current.open()
+        if self._begun is None:
+            old = self.current
+            draft = draft_shelf(self._parent, self._gw, old.states)
+            streams = {s: End(ends[s].seq, ends[s].hash.hex(), old.heads[s].seq) for s in STREAMS}
+            self._begun = draft, Seal("fork", streams, number=self._next_seal())
+        self._writing()
+
+    def _writing(self) -> Store:
+        """The store that takes records. A fork that the disk has stopped half way is ended first. Raises StoreError."""
+        if self._begun is not None:
+            draft, seal = self._begun
+            old = self.current
+            old.close()
+            old.shelf.write_seal(seal)
+            settle(draft)
+            new = Store(draft, segment_max_bytes=self._limit)
+            new.open()
+            self.sealed[old.id] = (old.shelf, seal)
+            self.current = new
+            self._begun = None
+            self.on_fork()
+        return self.current
+
+    def append(
+        self, series: Series, drafts: Mapping[Stream, list[Draft]], state: Mapping[str, bytes | None]
+    ) -> dict[Stream, int]:
+        """As of Store."""
+        return self._writing().append(series, drafts, state)
+
+    def rotate(self, series: Series) -> None:
+        """As of Store."""
+        self._writing().rotate(series)
 
     def move_some(self) -> bool:
         """Append some records from beyond the end of a forked store again, each with its `was`. False when all are moved."""
@@ -130,7 +160,7 @@ class Stores:
             segment.close()
         moved = found[-1].seq if found else here
         drafts = [_with_was(shelf.id, record) for record in found]
-        self.current.append(SERIES[stream], {stream: drafts}, {f"moved/{shelf.id}/{stream}": b"%d" % moved})
+        self.append(SERIES[stream], {stream: drafts}, {f"moved/{shelf.id}/{stream}": b"%d" % moved})
 
     def untold(self) -> list[StoreSealed]:
         """Sealed stores of which no record tells yet: with it goes the state `sealed/{store}`."""
@@ -169,19 +199,23 @@ class Stores:
                 return
             gone = shelf.dir.with_suffix(DRAFT)  # a crash leaves what counts for nothing
             shelf.dir.rename(gone)
+            sync_directory(self._parent)  # before its files go one by one
             del self.sealed[store]
             shutil.rmtree(gone)
 
     def _finish_drops(self) -> None:
-        """Remove what was declared dropped: a crash may have come between the word and the deed."""
-        for shelf in (self.current.shelf, *(shelf for shelf, _ in self.sealed.values())):
+        """Remove what was declared dropped of sealed stores: a crash may have come between the word and the deed."""
+        for shelf, _ in self.sealed.values():
             for series, files in shelf.files.items():
                 name = self.current.state.get(f"dropped/{shelf.id}/{series}", b"").decode()
-                youngest = files[-1:] if shelf is self.current.shelf else ()
                 for file in files:
-                    if file.path.name <= name and file not in youngest:
+                    if file.path.name <= name:
                         shelf.forget(file.path)
                         remove(file.path)
+
+
+def _nothing() -> None:
+    return
 
 
 def _with_was(store: str, record: Record) -> Draft:

@@ -238,11 +238,11 @@ class Writer:
     ) -> dict[Stream, int]:
         """For the thread. Where the disk is full, core takes the reserve. Raises StoreError."""
         try:
-            return self.stores.current.append(series, drafts, state)
+            return self.stores.append(series, drafts, state)
         except StoreFull:
             if series != "core" or not self._reserve.give_up():
                 raise
-            return self.stores.current.append(series, drafts, state)
+            return self.stores.append(series, drafts, state)
 
     def tell(self, callback: Callable[..., object], *args: object) -> None:
         """Back to the event loop; when that is closed nobody waits any more."""

@@ -1,5 +1,7 @@
 """Fixtures for tests with a real broker."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,3 +29,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sync.uplink.RETRY_MAX_S", 0.5)
     monkeypatch.setattr("sync.mqtt.CONNECT_TIMEOUT_S", 2.0)
     monkeypatch.setattr("sync.uplink.CONNECT_TIMEOUT_S", 2.0)
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """In memory, where there is a place for files: a disk that is only imagined needs no other."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as directory:
+        yield Path(directory)

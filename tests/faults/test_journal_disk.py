@@ -1,34 +1,21 @@
 """A disk that is full, too small or read-only: an error, nothing half taken, and all well again afterwards."""
 
-import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from model.errors import StoreError, StoreFull
 from model.record import Draft, Stream
-from support.journals import GW, drafts, files, numbers
-from support.source import at
+from support.disk import files_end_at
+from support.journals import GW, drafts, drop_oldest, files, numbers
 from sync.journal.journal import Journal
-from sync.journal.store import Store
+from sync.journal.stores import Stores
 
 SMALL = 128 * 1024
 RAMDISK_BYTES = 2 * 1024 * 1024
-
-
-@contextmanager
-def files_end_at(size: int) -> Iterator[None]:
-    """As on a full disk: no file of this process grows beyond `size` bytes."""
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
 @pytest.fixture
@@ -126,7 +113,7 @@ async def test_full_disk(ramdisk: Path, free: int) -> None:
         assert isinstance(err, StoreFull)
         assert await numbers(journal, Stream.READING) == list(range(refused)), "what is there can be sent"
     reserve.unlink()
-    assert await journal.drop_oldest("reading", {}, "pressure", at())
+    assert await drop_oldest(journal, "reading", {})
     assert await journal.append(drafts(Stream.READING, [refused], padding=10_000)) == [refused + 1]
     assert await numbers(journal, Stream.READING) == list(range(journal.low(Stream.READING) - 1, refused + 1))
     await journal.close()
@@ -162,20 +149,20 @@ async def test_read_only_disk(ramdisk: Path) -> None:
 
 
 def test_failed_write_that_came_back(tmp_path: Path) -> None:
-    """After a failed fsync the transaction may be in the file all the same: it was refused, so it is taken back."""
-    store = Store.open(tmp_path, GW)
-    store.append("core", {Stream.EVENT: drafts(Stream.EVENT, [1])}, {"k": b"1", "old": b""})
-    store.append("reading", {Stream.READING: drafts(Stream.READING, [1])}, {})
-    store.close()  # as a failed write leaves it
-    back = Store.open(tmp_path, GW)
+    """A transaction that failed may be in the file all the same: it was refused, so it does not count."""
+    stores = Stores.open(tmp_path, GW)
+    stores.append("core", {Stream.EVENT: drafts(Stream.EVENT, [1])}, {"k": b"1", "old": b""})
+    stores.append("reading", {Stream.READING: drafts(Stream.READING, [1])}, {})
+    stores.close()  # as a failed write leaves it
+    back = Stores.open(tmp_path, GW)
     back.append("core", {s: drafts(s, [2, 3]) for s in (Stream.EVENT, Stream.ALARM)}, {"k": b"2", "old": None})
     back.append("reading", {Stream.READING: drafts(Stream.READING, [2])}, {})
     back.close()
-    assert store.append("core", {Stream.EVENT: drafts(Stream.EVENT, [4])}, {}) == {Stream.EVENT: 2}
-    assert store.append("reading", {Stream.READING: drafts(Stream.READING, [4])}, {}) == {Stream.READING: 2}
-    heads, state = dict(store.heads), dict(store.state)
-    store.close()
-    again = Store.open(tmp_path, GW)
+    assert stores.append("core", {Stream.EVENT: drafts(Stream.EVENT, [4])}, {}) == {Stream.EVENT: 2}
+    assert stores.append("reading", {Stream.READING: drafts(Stream.READING, [4])}, {}) == {Stream.READING: 2}
+    heads, state = dict(stores.current.heads), dict(stores.current.state)
+    stores.close()
+    again = Stores.open(tmp_path, GW).current
     assert (again.heads, again.state) == (heads, state)
     assert (again.heads[Stream.ALARM].seq, again.state) == (0, {"k": b"1", "old": b""})
     again.close()
@@ -191,7 +178,7 @@ async def test_crash_between_the_word_and_the_deed(tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     shutil.copy(oldest, kept)
     journal = await Journal.open(tmp_path / "a", GW, segment_max_bytes=SMALL)
-    await journal.drop_oldest("reading", {}, "pressure", at())
+    await drop_oldest(journal, "reading", {})
     low, lost = journal.low(Stream.READING), journal.lost(Stream.READING)
     await journal.close()
     shutil.copy(kept, oldest)

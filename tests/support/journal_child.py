@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from model.record import Stream
-from support.journals import GW, drafts
-from support.source import at, new_id
+from support.journals import GW, drafts, drop_oldest
+from support.source import new_id
 from sync.journal.journal import Journal
 
 
@@ -39,7 +39,7 @@ async def main(directory: Path, first: int) -> None:
     async def drop() -> None:
         while True:
             await asyncio.sleep(0.02)
-            await journal.drop_oldest("diag", {}, "pressure", at())
+            await drop_oldest(journal, "diag", {})
 
     async with asyncio.TaskGroup() as group:
         group.create_task(keep(Stream.ALARM, padding=0))

@@ -1,5 +1,7 @@
 """Damaged, missing and older files at a start: nothing is overwritten, what can be read still drains, and the gateway starts."""
 
+import os
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import apsw
 import pytest
 
 from model.errors import StoreDamaged, StoreError
-from model.record import Stream
+from model.record import STREAMS, Stream
 from support.first_version import first_version
 from support.journals import GW, drafts, number, numbers, verified
 from support.source import T0, at
@@ -183,6 +185,22 @@ async def test_store_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as caught:
         await Journal.open(tmp_path, GW)
     assert (caught.value.code, path.read_bytes()) == ("store_newer", before)
+
+
+async def test_the_last_sealed_store_is_known_whatever_the_clock_said(tmp_path: Path) -> None:
+    """The power failed between the seal and the new store, on a gateway whose clock started in 1970 for each seal."""
+    journal = await Journal.open(tmp_path, GW)
+    for n in (1, 2):
+        await journal.append(drafts(Stream.EVENT, [n]), state={"k": b"%d" % n})
+        await journal.fork({stream: journal.head(stream) for stream in STREAMS})
+    first, last = journal.sealed[0].id, journal.sealed[1].id
+    await journal.close()
+    shutil.rmtree(tmp_path / journal.store)
+    os.utime(tmp_path / first / "sealed.json", (2_000_000_000, 2_000_000_000))
+    os.utime(tmp_path / last / "sealed.json", (1, 1))
+    journal = await Journal.open(tmp_path, GW)
+    assert ([view.id for view in journal.sealed], journal.state("k")) == ([first, last], b"2")
+    await journal.close()
 
 
 async def test_store_of_the_first_version_goes_on(tmp_path: Path) -> None:
