@@ -24,13 +24,11 @@ from model.timeline import Located
 from sync.journal.journal import Journal
 from sync.journal.view import StoreView
 
-FOLLOWED = (Stream.ALARM, Stream.AUDIT, Stream.READING)
+WITHIN_S = {Stream.ALARM: 0.2, Stream.AUDIT: 5.0, Stream.READING: 60.0}
+"""What is followed, and how long it may wait for its round. Whoever asks for a plot does not wait for it."""
 WORTH_RECORDS = 2_000
 ROUND_RECORDS = 2 * WORTH_RECORDS
 """So many readings are worth a round, and so many it takes at the most: then one is enough at any pace that can be kept."""
-READING_S = 60.0
-CORE_S = 5.0
-"""How long a reading, and an alarm or an anchor, may wait for its round. Whoever asks for a plot does not wait for it."""
 _SLICE_RECORDS = 200
 _SLICE_BYTES = 1024 * 1024
 
@@ -80,11 +78,11 @@ class Projection:
 
     def _committed(self) -> None:
         """Wake when there is something worth a round; a timer runs only while something waits for it."""
-        behind = {stream: self._journal.last(stream) - self._at.get(stream, 0) for stream in FOLLOWED}
-        if behind.pop(Stream.READING) >= WORTH_RECORDS:
+        behind = {stream: self._journal.last(stream) - self._at.get(stream, 0) for stream in WITHIN_S}
+        if behind[Stream.READING] >= WORTH_RECORDS:
             self._due.set()
-        else:
-            self._within(CORE_S if any(behind.values()) else READING_S)
+        elif waiting := [seconds for stream, seconds in WITHIN_S.items() if behind[stream]]:
+            self._within(min(waiting))
 
     def _within(self, seconds: float) -> None:
         when = self._loop.time() + seconds
@@ -112,12 +110,12 @@ class Projection:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        self._at = {stream: self._journal.last(stream) for stream in FOLLOWED}
+        self._at = {stream: self._journal.last(stream) for stream in WITHIN_S}
         try:
             file = self._file or await self._open()
             round_ = Round(file.marks)
             for view in (*self._journal.sealed, self._journal.current):
-                for stream in FOLLOWED:
+                for stream in WITHIN_S:
                     await self._read(view, stream, round_)
             if round_.marks:
                 await self._in_thread(file.write, round_)
@@ -165,7 +163,7 @@ class Projection:
         stores = {view.id for view in self._journal.sealed} | {current.id}
         if file.marks and not any(store in stores for store, _ in file.marks):
             return False
-        for stream in FOLLOWED:
+        for stream in WITHIN_S:
             mark = file.marks.get((current.id, stream))
             if mark is None or mark.seq < current.low(stream):
                 continue
@@ -186,7 +184,7 @@ class Projection:
 
     def _goal(self) -> dict[tuple[str, Stream], int]:
         stores = (*self._journal.sealed, self._journal.current)
-        return {(view.id, stream): view.last(stream) for view in stores for stream in FOLLOWED}
+        return {(view.id, stream): view.last(stream) for view in stores for stream in WITHIN_S}
 
     async def plot(self, device: str, point: str, since: int, until: int, points: PointMap | None) -> Plot | None:
         """One point of a device from `since` to `until` (us UTC); `points` is the device's map now, if it has one.

@@ -20,7 +20,7 @@ from model.observation import Point, PointMap, Quality
 from model.record import Draft, Stream
 from model.time import TimeQuality
 from support.disk import files_end_at
-from support.journals import GW
+from support.journals import GW, drafts
 from support.projecting import (
     ALWAYS,
     MAPS,
@@ -384,13 +384,14 @@ async def test_nothing_wakes_without_a_commit(tmp_path: Path) -> None:
         now = asyncio.get_running_loop().time
         await write(journal, [poll(0, 1, 0)])
         assert projection._timer
-        assert following.CORE_S < projection._timer.when() - now() <= following.READING_S
+        assert following.WITHIN_S[Stream.AUDIT] < projection._timer.when() - now() <= following.WITHIN_S[Stream.READING]
         reading = projection._timer
         await write(journal, [poll(1, 1, 0)])
+        await journal.append(drafts(Stream.DIAG, [1]), urgent=True)
         assert projection._timer is reading
         await write(journal, [alarm("raised", "a1", 1)])
         assert reading.cancelled()
-        assert projection._timer.when() - now() <= following.CORE_S
+        assert projection._timer.when() - now() <= following.WITHIN_S[Stream.ALARM]
         assert not projection._due.is_set()
         await write(journal, [poll(n, 1, 0) for n in range(following.WORTH_RECORDS)])
         assert projection._due.is_set()
