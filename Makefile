@@ -34,6 +34,10 @@ soak: .venv/test ## the long runs, 90 minutes: a thousand kill -9, a day at 60 t
 fuzz: .venv-fuzz/ready ## fuzz the parsers of the contract, guided by coverage (ARGS="--seconds 600 verify")
 	@PYTHONPATH=tests .venv-fuzz/bin/python -m fuzz.run $(ARGS)
 
+bench: .venv/test .venv-bench/ready ## measure, 25 minutes, and write docs/performance.md (ARGS="append" for one, "--quick" to see it run)
+	@tests/prepare
+	@$(bin)/python -m bench $(ARGS)
+
 contract: .venv/test ## make docs/contract again from the types
 	$(bin)/python -m sync.contract.document docs/contract
 
@@ -76,4 +80,10 @@ endef
 	@.venv-fuzz/bin/python -m pip --disable-pip-version-check --cache-dir .cache/pip --quiet install \
 		--only-binary :all: --require-hashes -r $< && touch $@ || true
 
-.PHONY: help demo test check soak fuzz contract lock
+# the peer that the whole way is measured against, and py-spy: nothing of ours
+.venv-bench/ready: bench/requirements.txt
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip --disable-pip-version-check --cache-dir .cache/pip --quiet install --require-hashes -r $<
+	@touch $@
+
+.PHONY: help demo test check soak fuzz bench contract lock

@@ -1,0 +1,159 @@
+"""Whether append and drain cost the same with much in store, at the gateway and at the centre; and a plot out of it."""
+
+import asyncio
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import cycle, islice
+
+from bench.append import posted_one_by_one
+from bench.drain import READING
+from bench.options import Options
+from bench.polls import BOOT, POINTS, T0, point_map, polls, spread
+from bench.process import until
+from bench.report import Line, Report, Target, ratios
+from bench.site import GW, Committed, Site
+from central.store import Store as Centre
+from gateway.client import ask
+from gateway.projection.file import ViewFile
+from gateway.projection.round import Round
+from gateway.records import point_map_draft
+from model.observation import Poll
+from model.record import Draft, Stream
+from model.time import Stamp, TimeQuality
+from sync.journal.journal import Journal
+
+SMALL = 100_000
+LARGE = 10_000_000
+CHUNK = 10_000
+DEVICES = 20
+STEP_US = 1_000_000 // DEVICES
+"""One poll of each device a second: 10 million are 5.8 days."""
+TOLERANCE = 0.8
+DAY_US = 86_400_000_000
+PLOT_MAX_MS = 100
+
+
+@dataclass
+class Depth:
+    """A site with so many records stored, and what was measured on it."""
+
+    site: Site
+    stored: int
+    append: list[float] = field(default_factory=list)
+    drain: list[float] = field(default_factory=list)
+    start_s: list[float] = field(default_factory=list)
+    plot_ms: list[float] = field(default_factory=list)
+
+
+def _maps() -> list[tuple[Draft, dict[str, bytes]]]:
+    at = Stamp(BOOT, T0, TimeQuality("ntp", 12), 0)
+    maps = [point_map(f"dev{i:02}") for i in range(DEVICES)]
+    drafts = [(m.hash, point_map_draft(Poll(m.device, m, [0] * POINTS, at))) for m in maps]
+    return [(draft, {f"map/{hash_}": draft.body}) for hash_, draft in drafts]
+
+
+async def fill(depth: Depth, drafts: list[Draft]) -> None:
+    """Its records in the gateway's store and views and, as if they had been delivered, at the centre."""
+    site = depth.site
+    journal = await Journal.open(site.data() / "stores", GW)
+    for draft, state in _maps():
+        await journal.append([draft], state=state)
+    centre = Centre(site.centre_data)
+    centre.db.pragma("synchronous", "OFF")
+    views = ViewFile(site.data() / "views.db")
+    more = cycle(drafts)
+    for first in range(0, depth.stored, CHUNK):
+        await journal.append(spread(islice(more, CHUNK), first, STEP_US), urgent=True)
+        round_ = Round(views.marks)
+        with centre.db:
+            lane = centre.lane(GW, journal.store, READING)
+            while lane.upto < first + CHUNK:
+                found = await journal.read(Stream.READING, lane.upto + 1, CHUNK, 2**30)
+                centre.insert(lane, found.records)
+                lane.upto, lane.head = found.records[-1].seq, found.records[-1].hash
+                round_.take((journal.store, Stream.READING), found.records)
+            centre.save([lane])
+        views.write(round_)
+    views.close()
+    centre.close()
+    await journal.close()
+
+
+def measure(depth: Depth, drafts: list[Draft]) -> None:
+    """Append these to what is stored, drain them, and ask for the plot of a day."""
+
+    async def append() -> float:
+        journal = await Journal.open(depth.site.data() / "stores", GW)
+        rate = await posted_one_by_one(journal, spread(drafts, depth.stored, STEP_US))
+        await journal.close()
+        return rate
+
+    site, end = depth.site, depth.stored + len(drafts)
+    depth.append.append(asyncio.run(append()))
+    with ExitStack() as stack:
+        stack.enter_context(site.brokered())
+        stack.enter_context(site.centre())
+        committed = Committed(site)
+        stack.callback(committed.close)
+        gateway = stack.enter_context(site.gateway())
+        first_at = until(lambda: committed.upto(READING) > depth.stored, "the first batch")
+        first = committed.upto(READING)
+        end_at = until(lambda: committed.upto(READING) >= end, "all committed", 300)
+        until(lambda: site.acknowledged(READING) >= depth.stored, "all acknowledged")
+        depth.plot_ms.append(_plot(site, len(depth.plot_ms)))
+    depth.drain.append((end - first) / (end_at - first_at))
+    depth.start_s.append(first_at - gateway.started_at)
+    depth.stored = end
+
+
+def _plot(site: Site, number: int) -> float:
+    """Milliseconds until the daemon has answered with a day of one point, another each time."""
+    since = T0 + number * DAY_US // 2
+    started = time.perf_counter()
+    (plot,) = ask(
+        site.data(), "plot", device=f"dev{number:02}", point=f"p{number:02}", since=since, until=since + DAY_US
+    )
+    took = 1000 * (time.perf_counter() - started)
+    assert plot["minutes"]
+    return took
+
+
+def run(options: Options) -> Report:
+    drafts = list(polls(options.pick(SMALL, 2_000), DEVICES))
+    depths = [
+        Depth(Site(options.directory / str(stored)), stored)
+        for stored in options.pick((SMALL, LARGE), (CHUNK, 2 * CHUNK))
+    ]
+    small, large = depths
+    names = {id(depth): f"{depth.stored:,}" for depth in depths}
+    for depth in depths:
+        asyncio.run(fill(depth, drafts))
+    for _ in range(options.pick(5, 1)):
+        for depth in depths:
+            measure(depth, drafts)
+    append = ratios(f"append at {names[id(large)]} / {names[id(small)]} records", large.append, small.append)
+    drain = ratios(f"drain at {names[id(large)]} / {names[id(small)]} records", large.drain, small.drain)
+    plot = Line(f"a day's plot of one point, {names[id(large)]} records stored", "ms", large.plot_ms)
+    lines = []
+    for depth in depths:
+        at = f"with {names[id(depth)]} stored"
+        lines += [
+            Line(f"append {at}", "records/s", depth.append),
+            Line(f"drain {at}", "records/s", depth.drain),
+            Line(f"start of the daemon to its first new batch at the centre, {at}", "s", depth.start_s),
+        ]
+    return Report(
+        name="flat",
+        title="Cost with much in store",
+        method=(
+            "The records are stored at the gateway and at the centre, then as many as make 100,000 more are appended and drained, "
+            "turn by turn on both. The plot is asked of the running daemon, another point and another day each time."
+        ),
+        targets=[
+            Target(append, "at least", TOLERANCE),
+            Target(drain, "at least", TOLERANCE),
+            Target(plot, "at most", PLOT_MAX_MS),
+        ],
+        lines=lines,
+    )

@@ -1,0 +1,36 @@
+"""The benchmarks still run, and their table says of each target whether it was met."""
+
+from pathlib import Path
+
+from bench import append, table
+from bench.options import Options
+from bench.report import Line, Report, Target, percentile
+
+
+def test_one_that_is_cheap_runs(tmp_path: Path) -> None:
+    report = append.run(Options(tmp_path, quick=True))
+    assert all(sample > 0 for line in report.lines for sample in line.samples)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_table_says_what_was_met_and_what_was_missed() -> None:
+    ratio, missing = Line("ours / theirs", "ratio", [0.4, 0.6, 0.7]), Line("lost", "readings", [0, 0, 20])
+    report = Report(
+        name="way",
+        title="The whole way",
+        method="As it is.",
+        targets=[Target(ratio, "at least", 0.5), Target(missing, "at most", 0, every=True)],
+        lines=[Line("rate", "readings/s", [12345.6])],
+        profiles={"gateway": "here"},
+    )
+    assert not report.met
+    text = table.document([table.Result({"Python": "3.11"}, report)])
+    assert "| ours / theirs | 0.6 (0.4 to 0.7) | at least 0.5 | met |" in text
+    assert "| lost | 0 readings (0 to 20) | at most 0, each | **missed** |" in text
+    assert "| rate | 1 | 12,346 | 12,346 | 12,346 | readings/s |" in text
+    assert "Where the time of the gateway goes" in text
+
+
+def test_a_percentile_is_a_value_that_was_seen() -> None:
+    values = [float(n) for n in range(1, 161)]
+    assert (percentile(values, 50), percentile(values, 99), percentile([7.0], 99)) == (80, 159, 7)
