@@ -1,14 +1,12 @@
 """What is shown: the newest values, open alarms, last scans and counts, kept in memory and rebuilt by running on."""
 
 import asyncio
-import base64
 from collections import deque
 from collections.abc import AsyncIterator
 from heapq import merge
 from typing import Any
 
-import msgspec
-
+from gateway import told
 from gateway.pipeline import Pipeline
 from gateway.projection.follow import Projection
 from gateway.rules.base import OpenAlarm
@@ -26,12 +24,13 @@ from gateway.status import (
     StreamNow,
 )
 from gateway.supervisor import Supervised
-from model.errors import DoorpostError
+from model.errors import DoorpostError, StoreDamaged
 from model.observation import Observation, Poll, Scan, TagWindow
 from model.record import STREAMS, Record, Stream
 from model.time import Clock, TimeQuality, TimeSource
 from model.timeline import Located
 from sync.journal.journal import Journal
+from sync.journal.view import StoreView
 from sync.lane import Lane
 from sync.uplink import Uplink
 
@@ -131,7 +130,9 @@ class Views:
             devices=[self._device(s, now.mono, offset) for s in self._supervised.values()],
             alarms=self._alarms(now.tq.source),
             scans=[ScanNow(mono + offset, device, code, by) for mono, device, code, by in self._scans],
-            streams=[self._stream(s) for s in STREAMS],
+            streams=[
+                self._stream(store, s) for store in (self._journal.current, *self._journal.sealed) for s in STREAMS
+            ],
             link=self._link(),
             store=self.store,
         )
@@ -180,7 +181,7 @@ class Views:
         watchers.add(queue)
         try:
             while True:
-                yield _told(await queue.get())
+                yield told.observation(await queue.get())
         finally:
             watchers.discard(queue)
 
@@ -192,13 +193,16 @@ class Views:
             first = max(self._journal.low(s), following[s] - count)
             found.append([(s, r) async for r in self._records(s, first, following[s])])
         for s, record in deque(merge(*found, key=self._when), maxlen=count):
-            yield _record(s, record)
+            yield told.record(s, record)
+        store = self._journal.store
         while follow:
             committed = self._committed
+            if store != self._journal.store:  # numbers start anew
+                store, following = self._journal.store, dict.fromkeys(streams, 1)
             for s in streams:
                 end = self._journal.last(s) + 1
                 async for record in self._records(s, following[s], end):
-                    yield _record(s, record)
+                    yield told.record(s, record)
                 following[s] = end
             await committed.wait()
 
@@ -209,8 +213,14 @@ class Views:
         return current, at.mono if current else at.t
 
     async def _records(self, stream: Stream, first: int, end: int) -> AsyncIterator[Record]:
+        """What can be read of them."""
+        store = self._journal.current
         while first < end:
-            found = await self._journal.read(stream, first, min(_TAIL_RECORDS, end - first), _TAIL_BYTES)
+            try:
+                found = await store.read(stream, first, min(_TAIL_RECORDS, end - first), _TAIL_BYTES)
+            except StoreDamaged:
+                first = await store.next_good(stream, first)
+                continue
             for record in found.records:
                 yield record
             first += len(found.records)
@@ -252,49 +262,14 @@ class Views:
             at_centre,
         )
 
-    def _stream(self, stream: Stream) -> StreamNow:
-        lane = self.uplink.lanes[stream] if self.uplink else Lane(self._journal, self._journal.current, stream, None)
+    def _stream(self, store: StoreView, stream: Stream) -> StreamNow:
+        """Also of a sealed store, as long as it is there."""
+        lane = self.uplink.lanes_of(store.id)[stream] if self.uplink else Lane(self._journal, store, stream, None)
         c = lane.counts()
-        return StreamNow(self._journal.store, stream, c.captured, c.acknowledged, c.waiting, c.lost, c.refused)
+        return StreamNow(store.id, stream, c.captured, c.acknowledged, c.waiting, c.lost, c.refused)
 
     def _link(self) -> LinkNow:
         if self.uplink is None:
             return LinkNow("off", "", "unknown", 0, None)
         u = self.uplink
         return LinkNow(u.state, self._broker, u.central, u.since, problem(u.problem), u.ignored_messages)
-
-
-def _told(observation: Observation) -> dict[str, Any]:
-    """An observation in JSON types, with scaled values."""
-    match observation:
-        case Poll():
-            points = {
-                p.name: {"value": observation.scaled(i), "unit": p.unit, "quality": observation.quality_of(i).value}
-                for i, p in enumerate(observation.map.points)
-            }
-            return {"kind": "poll", "device": observation.device, "at": observation.at.t, "points": points}
-        case Scan():
-            return {
-                "kind": "scan",
-                "device": observation.device,
-                "at": observation.at.t,
-                "text": observation.data.decode("utf-8", "backslashreplace"),
-                "data": base64.b64encode(observation.data).decode(),
-                "aim": observation.symbology,
-                "repeated": observation.repeated,
-            }
-        case TagWindow():
-            told: dict[str, Any] = msgspec.to_builtins(observation)
-            return {"kind": "tag", "at": observation.at.t, **told}
-
-
-def _record(stream: Stream, record: Record) -> dict[str, Any]:
-    return {
-        "stream": stream.value,
-        "seq": record.seq,
-        "kind": record.kind,
-        "at": record.at.t,
-        "tq": [record.at.tq.source, record.at.tq.err_ms],
-        "body": msgspec.json.decode(record.body),
-        "hash": record.hash.hex(),
-    }

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 import pytest
 
@@ -22,6 +23,7 @@ from model.observation import PointMap, Poll, Quality, Scan, TagWindow
 from model.ports import Health
 from model.record import STREAMS, Stream
 from support.site import ROOM, Site, running
+from sync.journal.segment import Head
 from sync.lane import Watermark
 
 HOUR_S = 3600
@@ -262,3 +264,26 @@ async def test_the_tail_of_the_journal(show: Show) -> None:
         seqs = [r["seq"] for r in last if r["stream"] == stream]
         assert seqs == sorted(seqs)
     assert [r async for r in show.views.tail("alarm", 0, follow=False)] == []
+
+
+async def test_the_tail_over_damage_and_a_fork(show: Show, tmp_path: Path) -> None:
+    """What can be read is shown, and after a fork the new store's records; the sealed one is still counted."""
+    journal = show.site.journal
+    for n in range(6):
+        show.site.pipeline.emit(show.site.scan(b"%d" % n))
+    await show.site.until(lambda: journal.last(Stream.EVENT) == 6)
+    async with reading(show.views.tail("event", 3, follow=True)) as tail:
+        assert [(await anext(tail))["body"]["text"] for _ in range(3)] == ["3", "4", "5"]
+        ends = {stream: journal.head(stream) for stream in STREAMS}
+        ends[Stream.EVENT] = Head(4, await journal.hash_at(Stream.EVENT, 4))
+        await journal.fork(ends)
+        again = [await anext(tail) for _ in range(2)]
+        assert [(one["seq"], one["body"]["text"]) for one in again] == [(1, "4"), (2, "5")]
+    counted = {(s.store == journal.store, s.stream): s.captured for s in show.views.snapshot().streams}
+    assert (counted[True, "event"], counted[False, "event"]) == (2, 4)
+    for n in range(6, 9):
+        show.site.pipeline.emit(show.site.scan(b"%d" % n))
+    await show.site.until(lambda: journal.last(Stream.EVENT) == 5)
+    with apsw.Connection(str(tmp_path / journal.store / "core-000001.db")) as db:
+        db.execute("UPDATE record SET body = '{}' WHERE id = (SELECT id FROM record WHERE CAST(body AS TEXT) LIKE '%\"7\"%')")
+    assert [one["body"]["text"] async for one in show.views.tail("event", 3, follow=False)] == ["6", "8"]
