@@ -62,7 +62,8 @@ class Changes:
         self._last[poll.device] = poll
         same_map = last is not None and last.map is poll.map
         changed = urgent = not same_map
-        if last is not None and same_map:
+        matters = poll.map.urgent or poll.map.record == "change"
+        if last is not None and same_map and matters and (poll.values, poll.quality) != (last.values, last.quality):
             for i, point in enumerate(poll.map.points):
                 if poll.values[i] != last.values[i] or poll.quality_of(i) is not last.quality_of(i):
                     urgent = urgent or point.urgent

@@ -57,6 +57,11 @@ class PointMap(msgspec.Struct, frozen=True, dict=True):
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
 
     @cached_property
+    def urgent(self) -> bool:
+        """Whether a change of any of its points is."""
+        return any(point.urgent for point in self.points)
+
+    @cached_property
     def index(self) -> dict[str, int]:
         """Position of each point by its name."""
         return {point.name: i for i, point in enumerate(self.points)}
