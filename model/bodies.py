@@ -177,6 +177,7 @@ class StoreDrop(_Body, frozen=True, kw_only=True):
     stream: str
     first: Count
     last: Count
+    count: Count
     upto: Count
     bytes: Count
     reason: str
@@ -193,10 +194,11 @@ class StoreDamage(_Body, frozen=True, kw_only=True):
 
 
 class StreamEnd(_Body, frozen=True, kw_only=True):
-    """A sealed store ends at `end`; what it held up to `last` beyond that comes again in the new store, with its `was`."""
+    """A sealed store ends at `end`, where the chain's hash is `head`; what it held up to `last` beyond that comes again in the new store, with its `was`."""
 
     stream: str
     end: Count
+    head: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     last: Count
 
 

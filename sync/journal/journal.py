@@ -263,6 +263,7 @@ class Journal:
                 stream=stream,
                 first=first,
                 last=last,
+                count=last - first + 1,
                 upto=done,
                 bytes=info.bytes,
                 reason=reason,

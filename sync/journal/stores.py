@@ -168,7 +168,9 @@ class Stores:
             StoreSealed(
                 store=shelf.id,
                 why=seal.why,
-                streams=[StreamEnd(stream=s, end=end.seq, last=end.last) for s, end in seal.ends.items()],
+                streams=[
+                    StreamEnd(stream=s, end=end.seq, head=end.hash, last=end.last) for s, end in seal.ends.items()
+                ],
                 aside=seal.aside,
             )
             for shelf, seal in self.sealed.values()
