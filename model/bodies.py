@@ -194,7 +194,10 @@ class StoreDamage(_Body, frozen=True, kw_only=True):
 
 
 class StreamEnd(_Body, frozen=True, kw_only=True):
-    """A sealed store ends at `end`, where the chain's hash is `head`; what it held up to `last` beyond that comes again in the new store, with its `was`."""
+    """A sealed store ends at `end`, where the chain's hash is `head`.
+
+    What it held up to `last` beyond that comes again in the new store, with its `was`.
+    """
 
     stream: str
     end: Count
