@@ -302,4 +302,4 @@ class Daemon:
 
 def _halved(before: int | None, now: int | None) -> bool:
     """The kernel's own bound grows and falls all the time; of a boot the best anchor counts."""
-    return now is not None and (before is None or 2 * now <= before)
+    return now is not None and (before is None or 2 * now <= before > now)

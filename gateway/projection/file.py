@@ -20,7 +20,7 @@ from model.record import Stream
 from model.timeline import Located, Timeline
 
 MAX_BYTES = 256 * 1024 * 1024
-"""Above it the oldest minutes go: a month of 20 devices with 20 points each. No clock decides what is old."""
+"""Above it the oldest minutes go: three weeks of 20 devices with 20 points each. No clock decides what is old."""
 _VERSION = 1
 _BOOT_SHIFT, _MINUTE_SHIFT = 40, 16
 _HOUR = 60 << _MINUTE_SHIFT

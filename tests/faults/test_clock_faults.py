@@ -109,6 +109,11 @@ async def test_a_clock_that_starts_in_1970_and_is_set_right(
         assert all(began <= minute["t"] <= now_us() for minute in plot["minutes"])
         assert min(minute["low"] for minute in plot["minutes"]) < 8 < max(minute["high"] for minute in plot["minutes"])
         assert sum(minute["good"] for minute in plot["minutes"]) >= len(old["reading"])
+        *_, rebuilt = await gw.ask("rebuild")
+        assert rebuilt["done"] == rebuilt["of"] >= len(old["reading"])
+        (again,) = await gw.ask("plot", device="room1", point="temperature", **day)
+        first, same = plot["minutes"][0], again["minutes"][0]  # which may be still the minute that it is now
+        assert (same["t"], same["low"] <= first["low"], same["good"] >= first["good"]) == (first["t"], True, True)
     for stream in ("alarm", "audit", "reading"):
         records = at_the_centre(tmp_path / "centre", stream)
         assert {r["t"] < HOUR_S * 10**6 for r in records} == ({True} if stream == "alarm" else {True, False})
