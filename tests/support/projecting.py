@@ -63,6 +63,12 @@ async def write(journal: Journal, drafts: Iterable[Draft]) -> None:
         await journal.append(of_stream, urgent=True)
 
 
+async def some(journal: Journal) -> None:
+    """Readings of two devices over an hour, and an open alarm."""
+    await write(journal, [alarm("raised", "a1", MINUTE)])
+    await write(journal, [poll(n * MINUTE // 7, n % 50, n % 2, map=MAPS[n % 3]) for n in range(420)])
+
+
 @asynccontextmanager
 async def opened(directory: Path) -> AsyncIterator[tuple[Journal, Projection]]:
     """Maps are known and this boot has its anchor. The views do not follow by themselves."""
