@@ -55,14 +55,14 @@ class ModbusDevice:
         decoder = Decoder(profile)
         points = profile.point_map(c.id)
         priority = Priority.URGENT if profile.urgent else Priority.NORMAL
-        self._bus()
+        bus = self._bus()
         condition = Condition(self._context)
         failed = _GIVE_UP_AFTER  # while it has never answered, it is not there: that is no reading
         loop = asyncio.get_running_loop()
         start = loop.time()
         while True:
             try:
-                replies = [await self._ask(request, priority) for request in decoder.requests]
+                replies = [await bus.request(c.slave, request, priority) for request in decoder.requests]
             except TransientError as err:
                 if failed < _GIVE_UP_AFTER:
                     self._emit(points, [None] * len(points.points), [Quality.COMM_ERROR] * len(points.points))
@@ -78,15 +78,15 @@ class ModbusDevice:
             await asyncio.sleep(c.every_s - (loop.time() - start) % c.every_s)
 
     async def switch(self, output: str, on: bool) -> None:
-        await self._ask(write_coil(self._output(output).coil, COIL_ON if on else COIL_OFF), Priority.WRITE)
+        await self._write(write_coil(self._output(output).coil, COIL_ON if on else COIL_OFF))
 
     async def flash(self, output: str, seconds: float) -> None:
         """In steps of 100 ms, rounded down, one step at least."""
         steps = max(1, min(int(round(seconds * _FLASH_STEPS_PER_S, 6)), _FLASH_MAX_STEPS))
-        await self._ask(write_coil(self._output(output).flash, steps), Priority.WRITE)
+        await self._write(write_coil(self._output(output).flash, steps))
 
-    async def _ask(self, request: Request, priority: Priority) -> bytes:
-        return await self._bus().request(self._config.slave, request, priority)
+    async def _write(self, request: Request) -> None:
+        await self._bus().request(self._config.slave, request, Priority.WRITE)
 
     def _bus(self) -> ModbusBus:
         """The running bus, which knows what may be written to this device before it is asked anything."""
