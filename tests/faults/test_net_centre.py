@@ -59,10 +59,11 @@ async def test_crash_before_the_commit(broker: Broker, tmp_path: Path) -> None:
     async with chain(broker, tmp_path) as way:
         lock = second_writer(way.data)
         lock.execute("BEGIN IMMEDIATE")
-        handed_over = way.far.seen["up", "PUBACK"]
-        for stream in (Stream.ALARM, Stream.READING):
-            await way.gateway.write(stream, 100)
-        await way.far.until(lambda: way.far.seen["up", "PUBACK"] >= handed_over + 2)
+        handed_over = way.far.add(Fault("late", way="down", topic="v1/gw/+/up/alarm", seconds=0))
+        await way.gateway.write(Stream.ALARM, 100)
+        await way.far.until(lambda: handed_over.hits == 1)
+        answers = way.far.seen["up", "PUBACK"]
+        await way.far.until(lambda: way.far.seen["up", "PUBACK"] > answers)
         await way.centre.kill()
         lock.execute("ROLLBACK")
         lock.close()
