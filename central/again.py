@@ -7,13 +7,14 @@ from central.store import Lane, Store
 from model.record import Record
 from sync.contract.was import Was, moves
 
-_MARK = b'"was":'
+_HASH = slice(-69, -67)
+"""Where `,"` stands before the hash in every body that ends with a `was`."""
 
 
 def told(store: Store, lane: Lane, records: Sequence[Record]) -> set[int]:
     """The numbers of those records, stored just now, whose event is stored under another key already; noted and counted."""
     twice = _given_before(store, lane, records)
-    said = [(r.seq, was) for r in records if _MARK in r.body for was in moves(r.body)]
+    said = [(r.seq, was) for r in records if r.body[_HASH] == b',"' for was in moves(r.body)]
     twice.update([seq for seq, was in said if _note(store, lane, was)])
     for name in {was.store for _, was in said}:
         if before := store.known_lane(lane.gw, name, lane.stream):
@@ -25,13 +26,13 @@ def told(store: Store, lane: Lane, records: Sequence[Record]) -> set[int]:
 
 def _given_before(store: Store, lane: Lane, records: Sequence[Record]) -> set[int]:
     """Those that came again before they came: workers take batches out of order."""
-    if not records:
+    if not records or not lane.given_again:
         return set()
     again = store.rows(
         "SELECT seq, hash FROM again WHERE (gw, store, stream) = (?, ?, ?) AND seq BETWEEN ? AND ?",
         lane.gw, lane.store, lane.stream, records[0].seq, records[-1].seq,
     )  # fmt: skip
-    return {r.seq for r in records if (r.seq, r.hash) in again} if again else set()
+    return {r.seq for r in records if (r.seq, r.hash) in again}
 
 
 def _note(store: Store, lane: Lane, was: Was) -> bool:
@@ -42,4 +43,7 @@ def _note(store: Store, lane: Lane, was: Was) -> bool:
     )
     before = not store.db.changes()
     origin = store.known_lane(lane.gw, was.store, lane.stream)
-    return before or (origin is not None and store.hashes(origin, was.seq, was.seq).get(was.seq) == hash_)
+    if origin is None:
+        return before
+    origin.given_again = True
+    return before or store.hashes(origin, was.seq, was.seq).get(was.seq) == hash_

@@ -199,11 +199,10 @@ class Ingest:
         ahead = []
         for state in birth.stores:
             for stream, mark in state.streams.items():
-                seen = mark.ingest or self._store.epoch
-                if self._ahead(self._lane(gw, state.store, stream), seen, mark.upto):
-                    ahead.append(seen)
-        # the same birth is heard again at each connection; once it has raised the epoch it says nothing new
-        if ahead and birth.session != known:
+                lane = self._lane(gw, state.store, stream)
+                if mark.ingest and self._ahead(lane, mark.ingest, mark.upto):
+                    ahead.append(mark.ingest)
+        if ahead:
             self._store.raise_epoch(max(ahead))
 
     def _own_ack(self, gw: str, topic: str, payload: bytes) -> None:

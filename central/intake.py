@@ -22,8 +22,8 @@ from model.errors import LinkError, StoreError
 from sync.mqtt import MqttLink, MqttSettings
 
 BACKOFF_S = 0.5
-BACKOFF_DOUBLINGS = 6
-"""At most 32 s between two tries."""
+BACKOFF_DOUBLINGS = 1
+"""At most 1 s between two tries: all gateways wait for the few that a broker has of us."""
 READ_AHEAD_BYTES = 1024 * 1024
 
 log = logging.getLogger(__name__)

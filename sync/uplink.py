@@ -257,6 +257,8 @@ class Uplink:
             if status.session != self._central_session:
                 self._central_session = status.session
                 self._sender.revived()
+                if self._link is not None:  # it may have forgotten: our watermarks tell it
+                    self._spawn(self._say_birth_again(self._link))
         self._on_change()
         self._sender.wake()
 

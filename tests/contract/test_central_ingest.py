@@ -273,11 +273,19 @@ def test_lost_database_is_noticed(centre: Centre) -> None:
 
 def test_birth_ahead_of_us_raises_the_epoch_once(start: MakeCentre) -> None:
     """The same retained birth is heard again at each connection, also after a restart."""
-    message = birth("gw-1", new_id(), {"reading": StreamState(last=9, upto=7, low=1, head="00" * 32)})
+    message = birth("gw-1", new_id(), {"reading": StreamState(last=9, upto=7, low=1, head="00" * 32, ingest=1)})
     outcome = start().take(message)
     assert (outcome.epoch, outcome.born) == (2, {"gw-1"})
     assert json.loads(outcome.acks[ACK]) == {"ingest": 2, "upto": 0}
     assert start().take(message).epoch == 2
+
+
+def test_birth_of_a_known_session_raises_the_epoch(centre: Centre) -> None:
+    """A gateway that has been connected since before the copy was made says its watermarks again in the same session."""
+    session, mark = new_id(), StreamState(last=9, upto=0, low=1, head="00" * 32)
+    assert centre.take(birth("gw-1", session, {"reading": mark})).epoch == 1
+    later = msgspec.structs.replace(mark, upto=7, ingest=1)
+    assert centre.take(birth("gw-1", session, {"reading": later})).epoch == 2
 
 
 def test_birth_of_a_later_epoch_raises_ours_once(start: MakeCentre) -> None:
