@@ -27,7 +27,7 @@ from gateway.supervisor import Supervised
 from model.errors import DoorpostError, StoreDamaged
 from model.observation import Observation, Poll, Scan, TagWindow
 from model.record import STREAMS, Record, Stream
-from model.time import Clock, TimeQuality, TimeSource
+from model.time import Clock, Stamp, TimeQuality
 from model.timeline import Located
 from sync.journal.journal import Journal
 from sync.journal.view import StoreView
@@ -128,7 +128,7 @@ class Views:
             time_source=now.tq.source,
             store_ok=self._journal.failed is None,
             devices=[self._device(s, now.mono, offset) for s in self._supervised.values()],
-            alarms=self._alarms(now.tq.source),
+            alarms=self._alarms(now),
             scans=[ScanNow(mono + offset, device, code, by) for mono, device, code, by in self._scans],
             streams=[
                 self._stream(store, s) for store in (self._journal.current, *self._journal.sealed) for s in STREAMS
@@ -240,14 +240,15 @@ class Views:
         last_seen = None if seen is None else seen + offset
         return DeviceNow(s.device, s.kind, s.state.value, s.since, last_seen, problem(s.problem), points)
 
-    def _alarms(self, clock: TimeSource) -> list[AlarmNow]:
+    def _alarms(self, now: Stamp) -> list[AlarmNow]:
         assert self.pipeline
-        return [self._alarm(alarm, at_centre, clock) for alarm, at_centre in self.pipeline.alarms()]
+        return [self._alarm(alarm, at_centre, now) for alarm, at_centre in self.pipeline.alarms()]
 
-    def _alarm(self, a: OpenAlarm, at_centre: bool, clock: TimeSource) -> AlarmNow:
-        """One that was raised just now is not in the views yet: then `clock` is what its time was read from."""
+    def _alarm(self, a: OpenAlarm, at_centre: bool, now: Stamp) -> AlarmNow:
+        """One that was raised just now is not in the views yet: its time is of the clock of now, if it can be of this boot by that."""
         known = self.projection.alarms if self.projection else {}
-        at = known.get(a.id, Located(a.raised, TimeQuality(clock)))
+        read = now.tq if now.t - now.mono <= a.raised <= now.t else TimeQuality("unknown")
+        at = known.get(a.id, Located(a.raised, read))
         return AlarmNow(
             a.id,
             a.what,

@@ -16,8 +16,10 @@ from central.store import reader
 from gateway.demo.broker import Broker
 from support import sims
 from support.centre import password, running
+from support.exactly_once import assert_at_centre
 from support.faked_clock import daemon, now_us
 from support.sims import Sim
+from sync.journal.journal import Journal
 
 HOUR_S = 3600
 FAULT_US = 5_000_000
@@ -74,6 +76,13 @@ def polled(snapshot: dict[str, Any]) -> bool:
     return any(device["points"] for device in snapshot["devices"])
 
 
+async def assert_all_there(directory: Path) -> None:
+    """Every record of the gateway is at the centre, once."""
+    journal = await Journal.open(directory / "gw" / "stores", "gw-1")
+    await assert_at_centre(directory / "centre", journal)
+    await journal.close()
+
+
 def at_the_centre(data: Path, stream: str) -> list[dict[str, Any]]:
     return list(queries.records(reader(data), "gw-1", stream, None))
 
@@ -114,6 +123,7 @@ async def test_a_clock_that_starts_in_1970_and_is_set_right(
         (again,) = await gw.ask("plot", device="room1", point="temperature", **day)
         first, same = plot["minutes"][0], again["minutes"][0]  # which may be still the minute that it is now
         assert (same["t"], same["low"] <= first["low"], same["good"] >= first["good"]) == (first["t"], True, True)
+    await assert_all_there(tmp_path)
     for stream in ("alarm", "audit", "reading"):
         records = at_the_centre(tmp_path / "centre", stream)
         assert {r["t"] < HOUR_S * 10**6 for r in records} == ({True} if stream == "alarm" else {True, False})
@@ -140,6 +150,7 @@ async def test_an_hour_forwards_and_back_while_a_timer_runs(
         steps = [r["body"]["step"] for r in await gw.until_records("audit", "clock.step/1", 2)]
         assert [round(step / 1e6 / HOUR_S, 2) for step in steps] == [1, -1]
         await gw.until(lambda s: s["alarms"])
+    await assert_all_there(tmp_path)
     (raised,) = at_the_centre(tmp_path / "centre", "alarm")
     assert FAULT_US <= raised["mono"] - raised["body"]["cause"]["mono"] < HOUR_S * 10**6
     readings = [r["mono"] for r in at_the_centre(tmp_path / "centre", "reading")]

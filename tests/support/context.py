@@ -18,10 +18,11 @@ class SystemClock:
     boot = "boot"
     ahead_us = 0
     stepped_us = 0
+    tq = TimeQuality("unknown")
 
     def now(self) -> Stamp:
         wall = time.time_ns() // 1000 + self.ahead_us + self.stepped_us
-        return Stamp(self.boot, wall, TimeQuality("unknown"), self.mono())
+        return Stamp(self.boot, wall, self.tq, self.mono())
 
     def mono(self) -> int:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 + self.ahead_us

@@ -116,7 +116,15 @@ def test_a_pause_between_the_two_clocks_is_no_step(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     ("before", "now", "better"),
-    [(None, 500, True), (500, 250, True), (500, 251, False), (5, 500, False), (1, 0, True), (0, 0, False), (5, None, False)],
+    [
+        (None, 500, True),
+        (500, 250, True),
+        (500, 251, False),
+        (5, 500, False),
+        (1, 0, True),
+        (0, 0, False),
+        (5, None, False),
+    ],
 )
 def test_a_bound_that_has_halved_is_worth_an_anchor(before: int | None, now: int | None, better: bool) -> None:
     """The kernel's own bound grows and falls all the time."""

@@ -22,6 +22,7 @@ from model.errors import TransientError
 from model.observation import PointMap, Poll, Quality, Scan, TagWindow
 from model.ports import Health
 from model.record import STREAMS, Stream
+from model.time import TimeQuality
 from support.site import ROOM, Site, running
 from sync.journal.segment import Head
 from sync.lane import Watermark
@@ -184,6 +185,16 @@ async def test_open_alarms_and_what_the_centre_has_of_them(show: Show) -> None:
     await show.site.until(lambda: not show.views.snapshot().alarms)
 
 
+async def test_an_alarm_that_the_views_do_not_know_yet(show: Show) -> None:
+    """Its time is of the clock that it was read from: not of one that was set since."""
+    show.site.clock.tq = TimeQuality("ntp", 5)
+    show.site.room(9.0)
+    await show.site.until(lambda: show.site.journal.last(Stream.ALARM) == 1)
+    assert show.views.snapshot().alarms[0].raised_source == "ntp"
+    show.site.clock.stepped_us = 10 * 365 * 86_400_000_000
+    assert show.views.snapshot().alarms[0].raised_source == "unknown"
+
+
 async def test_without_a_centre_the_counts_add_up(show: Show) -> None:
     """captured = acknowledged + waiting + lost + refused; what a centre acknowledged earlier stays acknowledged."""
     for _ in range(5):
@@ -285,5 +296,7 @@ async def test_the_tail_over_damage_and_a_fork(show: Show, tmp_path: Path) -> No
         show.site.pipeline.emit(show.site.scan(b"%d" % n))
     await show.site.until(lambda: journal.last(Stream.EVENT) == 5)
     with apsw.Connection(str(tmp_path / journal.store / "core-000001.db")) as db:
-        db.execute("UPDATE record SET body = '{}' WHERE id = (SELECT id FROM record WHERE CAST(body AS TEXT) LIKE '%\"7\"%')")
+        db.execute(
+            "UPDATE record SET body = '{}' WHERE id = (SELECT id FROM record WHERE CAST(body AS TEXT) LIKE '%\"7\"%')"
+        )
     assert [one["body"]["text"] async for one in show.views.tail("event", 3, follow=False)] == ["6", "8"]
