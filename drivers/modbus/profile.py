@@ -145,9 +145,13 @@ class Profile(_Data):
     def urgent(self) -> bool:
         return any(point.urgent for point in self.points)
 
+    @cached_property
+    def _told(self) -> tuple[Point, ...]:
+        """The points as all devices of this profile share them."""
+        return tuple(Point(p.name, p.unit, p.scale, p.urgent, p.quiet, p.label.model_dump()) for p in self.points)
+
     def point_map(self, device: str) -> PointMap:
-        points = tuple(Point(p.name, p.unit, p.scale, p.urgent, p.quiet, p.label.model_dump()) for p in self.points)
-        return PointMap(device, self.name, self.version, points, self.record, self.heartbeat_s)
+        return PointMap(device, self.name, self.version, self._told, self.record, self.heartbeat_s)
 
 
 def known_profiles() -> list[str]:
