@@ -1,5 +1,6 @@
 """Modbus devices for a gateway: the counting server as a process, and the settings of devices that ask it."""
 
+import time
 from pathlib import Path
 
 from bench.process import Process, python
@@ -16,9 +17,11 @@ class ModbusServer(Process):
         """How many reads of registers it has answered."""
         return int(self.ask("count"))
 
-    def silence(self) -> int:
-        """It answers nothing more; how many it has answered."""
-        return int(self.ask("silence"))
+    def silence(self, seconds: float = 1.5) -> int:
+        """No poll is begun any more; how many reads it has answered, once those have been handed over that were."""
+        self.ask("silence")
+        time.sleep(seconds)
+        return self.answered()
 
     def press(self, unit: int, bit: int) -> None:
         self.ask(f"press {unit} {bit}")

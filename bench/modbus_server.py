@@ -2,8 +2,9 @@
 
 Each read of registers is answered with the next number in its first two registers.
 
-It prints the port, then obeys one line at a time and answers each: `count`, `silence` (answer nothing from now on; the
-count is final), `press UNIT BIT` (a contact closes). Reads of discrete inputs tell the contacts and are not counted.
+It prints the port, then obeys one line at a time and answers each: `count`, `silence` (no unit answers from its next read of
+register 0 on: what is half polled is polled to the end), `press UNIT BIT` (a contact closes). Reads of discrete inputs tell
+the contacts and are not counted.
 """
 
 import asyncio
@@ -26,10 +27,14 @@ class Server:
         self._tails = [chance.randbytes(250) for _ in range(TAILS)]
         self.answered = 0
         self.silent = False
+        self._ended: set[int] = set()
         self.contacts: dict[int, int] = {}
 
     def answer(self, request: bytes) -> bytes:
-        transaction, protocol, _, unit, function, _, count = _REQUEST.unpack(request)
+        transaction, protocol, _, unit, function, address, count = _REQUEST.unpack(request)
+        if unit in self._ended or (self.silent and address == 0):
+            self._ended.add(unit)
+            return b""
         if function == READ_DISCRETE_INPUTS:
             data = self.contacts.get(unit, 0).to_bytes((count + 7) // 8, "little")
         else:
@@ -59,8 +64,7 @@ class _Connection(asyncio.Protocol):
         self._data += data
         while len(self._data) >= _REQUEST.size:
             request, self._data = self._data[: _REQUEST.size], self._data[_REQUEST.size :]
-            if not self._server.silent:
-                self._transport.write(self._server.answer(request))
+            self._transport.write(self._server.answer(request))
 
 
 async def main(units: int) -> None:

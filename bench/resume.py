@@ -13,7 +13,6 @@ from bench.site import Committed, Site, numbers
 GATEWAYS = 5
 DEVICES = 2
 EVERY_S = 0.25
-HANDED_OVER_S = 1.5
 
 
 def run(options: Options) -> Report:
@@ -46,7 +45,6 @@ def run(options: Options) -> Report:
             until(lambda: True, "the programs run")
             time.sleep(0.005)
         answered = {name: server.silence() for name, server in servers.items()}
-        time.sleep(HANDED_OVER_S)
         for gateway in gateways:
             gateway.stop()
         until_quiet(lambda: sum(committed.upto("reading", name) for name in names))

@@ -20,7 +20,6 @@ PEERS = [Load(n, 0.2) for n in (30, 40, 50, 60)]
 PAIRS = Load(10, 0.2, pairs=True)
 GROWTH = 1.02
 """A load that carries no more than this over the one before was the highest."""
-HANDED_OVER_S = 1.5
 
 Carry = Callable[[Options, Load, float], Carried]
 
@@ -55,7 +54,6 @@ def carry(options: Options, load: Load, seconds: float, *, profiled: bool = Fals
             took, answered, cpu_s, written, upto = (b - a for a, b in zip(before, counted(), strict=True))
         rss = gateway.rss()
         final = server.silence()
-        time.sleep(HANDED_OVER_S)
         gateway.stop()
         until_quiet(lambda: committed.upto("reading"))
         got = set(numbers(committed.bodies("reading.poll/1"), every=load.pairs))
