@@ -2,8 +2,8 @@
 
     python docs/contract/subscriber.py HOST PORT USER PASSWORD FILE.sqlite
 
-It needs paho-mqtt and msgspec. It leaves out what a real one has beside this: quarantine, commands, a restored database
-(see README.md).
+It needs paho-mqtt and msgspec. It leaves out what a real one has beside this: quarantine, commands, a restored database,
+answers to a gateway that was restored (see README.md).
 """
 
 import hashlib
@@ -47,6 +47,7 @@ class Batch(msgspec.Struct):
     store: str
     stream: str
     boot: str
+    first: int
     low: int
     prev: str
     head: str
@@ -63,19 +64,27 @@ def hashes(batch: Batch) -> Iterator[str]:
         yield hash_.hex()
 
 
-def keep(db: sqlite3.Connection, batch: Batch) -> None:
-    """Store what is new; what comes again changes nothing. Raises ValueError for a batch that does not verify."""
+def keep(db: sqlite3.Connection, batch: Batch) -> bool:
+    """Store what is new; what comes again changes nothing. False for another history than the one that is stored.
+
+    Raises ValueError for a batch that does not verify.
+    """
     chain = list(hashes(batch))
     if chain and chain[-1] != batch.head:
         raise ValueError("the chain does not lead from prev to head")
-    if any(b >= batch.low for _, b, _ in batch.lost):
+    if any(b >= (batch.first if why == "damaged" and batch.recs else batch.low) for _, b, why in batch.lost):
         raise ValueError("it declares as lost what the gateway still holds")
     lane = (batch.gw, batch.store, batch.stream)
+    for seq, hash_ in enumerate([batch.prev, *chain], batch.first - 1):
+        known = db.execute(HASH, (*lane, seq)).fetchone()
+        if known and known != (hash_,):
+            return False
     with db:
         rows = [(*lane, r.s, r.k, r.t, bytes(r.b), h) for r, h in zip(batch.recs, chain, strict=True)]
         db.executemany("INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
         db.executemany("INSERT OR IGNORE INTO lost VALUES (?, ?, ?, ?, ?, ?)", [(*lane, *lost) for lost in batch.lost])
         db.execute("INSERT OR REPLACE INTO watermark VALUES (?, ?, ?, ?)", (*lane, upto(db, lane)))
+    return True
 
 
 def upto(db: sqlite3.Connection, lane: Lane) -> int:
@@ -115,7 +124,8 @@ def main(host: str, port: str, user: str, password: str, file: str) -> None:
             batch = msgspec.json.decode(m.payload, type=Batch)
             if (batch.gw, batch.stream) != (gw, what):
                 raise ValueError("the batch is of another topic")
-            keep(db, batch)
+            if not keep(db, batch):
+                print(f"not stored, another history: {m.topic}: the acknowledgement shows it", file=sys.stderr)
         except (ValueError, msgspec.DecodeError) as err:
             print(f"not stored, so not acknowledged: {m.topic}: {err}", file=sys.stderr)
             return

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.demo.broker import Broker
 from support.asyncapi import CONTRACT, validate
+from support.source import Source
 from sync.mqtt import MqttLink, MqttSettings
 
 VECTORS = json.loads((CONTRACT / "vectors.json").read_text(encoding="utf-8"))
@@ -85,3 +86,26 @@ async def test_the_example_does_not_acknowledge_what_was_changed(gateway: Gatewa
     await gateway.link.publish(TOPIC, BATCH.encode())
     _, ack = await gateway.next()
     assert ack["upto"] == 3
+
+
+async def test_the_example_shows_a_restored_gateway_where_it_stands(gateway: Gateway, tmp_path: Path) -> None:
+    """Another history under the same name is not mixed in; each acknowledgement has the head of the one that came first."""
+    await gateway.link.publish(TOPIC, BATCH.encode())
+    _, current = await gateway.next()
+    other = Source(count=5, gw="gw-demo-1", store=GOLDEN[0]["store"])
+    for first, last in ((1, 5), (3, 3), (4, 5)):
+        await gateway.link.publish(*other.batch(first, last))
+        _, ack = await gateway.next()
+        assert ack == current
+    with closing(sqlite3.connect(tmp_path / "centre.sqlite")) as db:
+        assert db.execute("SELECT seq, hash FROM record").fetchall() == [(r["seq"], r["hash"]) for r in GOLDEN]
+
+
+async def test_the_example_believes_damage_between_records(gateway: Gateway) -> None:
+    """A hole in what the gateway holds, declared by the batch behind it."""
+    source = Source(count=9, gw="gw-demo-1")
+    topic, payload = source.batch(6, 9, lost=[(4, 5, "damaged")])
+    await gateway.link.publish(*source.batch(1, 3))
+    assert (await gateway.next())[1]["upto"] == 3
+    await gateway.link.publish(topic, payload.replace(b'"low":6', b'"low":1'))
+    assert (await gateway.next())[1] == {"ingest": 1, "upto": 9, "head": source.hash(9).hex()}
