@@ -12,11 +12,22 @@ import pytest
 
 from gateway.demo.broker import Broker, Program
 from model.record import Stream
+from support.asyncapi import validate
 from support.centre import USERS, CentreProcess, GatewayEnd, central, password, running
 from support.source import STORE, T0, Source, birth, new_id
-from sync.contract.messages import CentralStatus, CommandResult, SignedCommand, StreamState, decode, encode
+from sync.contract.messages import (
+    Ack,
+    CentralStatus,
+    CommandResult,
+    Hashes,
+    HashRequest,
+    SignedCommand,
+    StreamState,
+    decode,
+    encode,
+)
 from sync.contract.signing import fingerprint, opened, public_key
-from sync.contract.topics import CENTRAL_STATUS, down_ack, up_result
+from sync.contract.topics import CENTRAL_STATUS, down_ack, down_hashes, up_hash_request, up_result
 from sync.mqtt import MqttLink, MqttSettings
 
 ALARM = "7a3e0f52-1111-4222-8333-444455556666"
@@ -165,6 +176,46 @@ async def test_restored_database_raises_the_epoch(broker: Broker, start: StartCe
         assert await gateway.ack() == {"ingest": 2, "upto": 10, "head": source.hash(10).hex()}
         await gateway.send(source.batch(9, 20))
         assert await gateway.ack() == {"ingest": 2, "upto": 20, "head": source.hash(20).hex()}
+
+
+async def test_hashes_on_request(broker: Broker, start: StartCentre) -> None:
+    """Over the wire, in the form that the contract publishes, and not kept by the broker."""
+    await start()
+    source = Source(count=5)
+    question = HashRequest(v=1, id=new_id(), store=STORE, stream="reading", at=[5, 6])
+    async with GatewayEnd(broker) as gateway:
+        await gateway.send(source.batch())
+        await gateway.ack()
+        validate(up_hash_request("gw-1"), encode(question))
+        await gateway.send((up_hash_request("gw-1"), encode(question)))
+        topic, payload = await gateway.next()
+        validate(topic, payload)
+        answer = Hashes(v=1, id=question.id, store=STORE, stream="reading", hashes=[(5, source.hash(5).hex())])
+        assert (topic, decode(payload, Hashes)) == (down_hashes("gw-1"), answer)
+    async with GatewayEnd(broker) as gateway:
+        assert (await gateway.next())[0] == down_ack("gw-1", STORE, Stream.READING)
+        await gateway.send(source.batch())
+        assert (await gateway.next())[0] == down_ack("gw-1", STORE, Stream.READING), "no answer was retained"
+
+
+async def test_nobody_elses_acknowledgement_moves_a_running_centre(broker: Broker, start: StartCentre) -> None:
+    """It reads its own back only at the start: the epoch is not for others to raise."""
+    await start()
+    source = Source(count=5)
+    other = MqttLink(
+        MqttSettings(url=broker.url, username="central", password_file=password(broker, "central")),
+        client_id="other",
+        clean_start=True,
+        will=None,
+        on_message=lambda *_: None,
+    )
+    await other.connect()
+    async with GatewayEnd(broker) as gateway:
+        await other.publish(down_ack("gw-1", STORE, Stream.READING), encode(Ack(ingest=7, upto=9)), retain=True)
+        assert (await gateway.ack())["ingest"] == 7
+        await gateway.send(source.batch())
+        assert await gateway.ack() == {"ingest": 1, "upto": 5, "head": source.hash(5).hex()}
+    await other.close()
 
 
 async def test_command_until_its_result(broker: Broker, start: StartCentre, tmp_path: Path) -> None:
