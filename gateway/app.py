@@ -30,7 +30,7 @@ from gateway.storekeeper import Storekeeper, segment_max_bytes
 from gateway.supervisor import Supervised
 from gateway.views import Views
 from gateway.web.listen import WebServer
-from model.bodies import AlarmBody, ClockStep, DeviceStateBody, GatewayStart, GatewayStop, TimeAnchor
+from model.bodies import AlarmBody, ClockStep, DeviceStateBody, GatewayStart, GatewayStop, StoreDamage, TimeAnchor
 from model.errors import ContractError, SettingsError, StoreError
 from model.observation import Observation, Poll
 from model.ports import Health
@@ -125,6 +125,7 @@ class Daemon:
         self._pipeline.start(rebooted=self._note_start())
         self._tell_sealed()
         self._journal.on_fork(self._store_changed)
+        self._journal.on_hole(self._tell_hole)
         if self._uplink:
             self._pipeline.delivered(Stream.ALARM, self._uplink.lanes[Stream.ALARM].upto)
         async with asyncio.TaskGroup() as sending:
@@ -254,6 +255,9 @@ class Daemon:
         for body in self._journal.untold:
             said = draft("store.sealed/1", body, self._clock.now())
             self._pipeline.note([said], "journal", {f"sealed/{body.store}": b""})
+
+    def _tell_hole(self, hole: StoreDamage) -> None:
+        self._pipeline.note([draft("store.damage/1", hole, self._clock.now())], "journal")
 
     def _store_changed(self) -> None:
         self._pipeline.renumbered()

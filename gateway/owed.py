@@ -127,7 +127,7 @@ class Owed:
         """The last try, after `run`; what the journal still refuses is lost with this process, and said."""
         try:
             if self._paying:
-                await self._paying
+                await asyncio.wait({self._paying})  # however it ends: the disk may be well again by now
             await self._pay()
             await self._tell_gaps(0.0)
         except StoreError as err:

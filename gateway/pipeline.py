@@ -25,6 +25,7 @@ QUEUE_MAX = 10_000
 """Observations that may wait while the event loop is busy; more are counted as a gap."""
 DURABLE_S = 0.3
 URGENT_RETRY_S = 5.0
+URGENT_AGAIN_S = 60.0
 _NOT_YET = 2**63
 
 log = logging.getLogger("doorpost.pipeline")
@@ -63,6 +64,7 @@ class Pipeline:
                 self._watchers.setdefault(device, {}).setdefault(name, []).append(rule)
         self._states: dict[str, Any] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._unsure: set[str] = set()  # alarms of which a store tells that is sealed by now
         self._told: dict[str, int] = {}  # alarm -> number of its newest record, while the centre has not got it
         self._at_centre = 0
         self._queue: asyncio.Queue[Observation] = asyncio.Queue(QUEUE_MAX)
@@ -138,14 +140,16 @@ class Pipeline:
         self._on_alarms()
 
     def renumbered(self) -> None:
-        """Another store has taken the journal's place: what was told under the old numbers is no longer waited for."""
+        """Another store has taken the journal's place: the old numbers are no longer waited for, and nothing is claimed by them."""
         self._at_centre = 0
+        self._unsure |= self._told.keys()
         self._told = dict.fromkeys(self._told, 0)
         self.delivered(Stream.ALARM, 0)
 
     def alarms(self) -> list[tuple[OpenAlarm, bool]]:
-        """What is open, and whether the centre has all that was said of it."""
-        return [(a, a.id not in self._told) for rule in self._rules for a in rule.alarms(self._states[rule.id])]
+        """What is open, and whether the centre is known to have all that was said of it."""
+        waited = self._told.keys() | self._unsure
+        return [(a, a.id not in waited) for rule in self._rules for a in rule.alarms(self._states[rule.id])]
 
     def signals(self) -> frozenset[str]:
         """What the rules' states want on."""
@@ -241,11 +245,14 @@ class Pipeline:
         raw = self._journal.state(f"rule/{rule.id}")
         if raw is None:
             return rule.initial()
-        stored = msgspec.json.decode(raw, type=RuleState)
-        if stored.v != rule.version:
+        try:
+            stored = msgspec.json.decode(raw, type=RuleState)
+            if stored.v == rule.version:
+                return msgspec.convert(stored.state, rule.state_type)
             log.warning("rule %s starts anew: its state is of version %s", rule.id, stored.v)
-            return rule.initial()
-        return msgspec.convert(stored.state, rule.state_type)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as err:
+            log.error("rule %s starts anew: its state cannot be read: %s", rule.id, err)
+        return rule.initial()
 
     def _step(self, rule: Rule, event: Input) -> None:
         """A defect of one rule is that rule's alone."""
@@ -276,6 +283,7 @@ class Pipeline:
         done = self._owed.submit(drafts, rule.id, state={f"rule/{rule.id}": state.body, **(more_state or {})})
         for say in step.says:
             self._told[say.body.alarm] = _NOT_YET
+            self._unsure.discard(say.body.alarm)
         if step.says:
             done.add_done_callback(lambda f: self._numbered(step.says, f.result()))
         self._spawn(self._make_known(step, now, done))
@@ -303,14 +311,16 @@ class Pipeline:
             await self._send_urgent(say, at, done)
 
     async def _send_urgent(self, say: Say, at: Stamp, done: "asyncio.Future[list[int]]") -> None:
-        """Until the journal has it or the broker: while neither does, nobody off site knows of this alarm."""
+        """Again and again until the journal has it: that the broker took it does not say that the desk has it."""
+        pause = URGENT_RETRY_S
         while not done.done():
             try:
-                return await self._on_urgent(say.kind, say.body, at)
+                await self._on_urgent(say.kind, say.body, at)
+                pause = URGENT_AGAIN_S
             except LinkError as err:
                 log.warning("urgent %s of alarm %s not sent: %s", say.kind, say.body.alarm, err)
-                await asyncio.wait({done}, timeout=URGENT_RETRY_S)
-        return None
+                pause = URGENT_RETRY_S
+            await asyncio.wait({done}, timeout=pause)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

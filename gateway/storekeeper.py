@@ -137,8 +137,7 @@ class Storekeeper:
             left.discard(name := _name(segment))
             if not (trust and segment.closed and held.settled(segment)):
                 continue
-            noted = self._journal.state(name)
-            settled = msgspec.json.decode(noted, type=Settled) if noted else Settled(at.t, "unknown")
+            settled = _noted(self._journal.state(name), at)
             if _TRUST[settled.source] < trust:
                 settled = Settled(at.t, at.tq.source)
                 self._journal.note(name, msgspec.json.encode(settled))
@@ -162,8 +161,15 @@ class Storekeeper:
 
     def _upto(self, store: str, stream: Stream) -> int:
         """What the centre has settled."""
-        mark = self._journal.state(f"ack/{store}/{stream}")
-        return msgspec.json.decode(mark, type=Watermark).upto if mark else 0
+        return Watermark.of(self._journal.state(f"ack/{store}/{stream}")).upto
+
+
+def _noted(stored: bytes | None, at: Stamp) -> Settled:
+    """One that is not there, or cannot be read, is of now and of no clock."""
+    try:
+        return msgspec.json.decode(stored or b"", type=Settled)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return Settled(at.t, "unknown")
 
 
 def _name(segment: SegmentInfo) -> str:

@@ -149,8 +149,10 @@ class Sender:
             self._on_problem(err)
             lane.refused_by_broker(time.monotonic())
             return
+        if self._by_store.get(lane.store.id, {}).get(lane.stream) is not lane:
+            return  # another store has taken this one's place while the disk was read
         if lane.next != first or lane.held:
-            return  # an acknowledgement came while the disk was read
+            return  # an acknowledgement came meanwhile
         now = time.monotonic()
         if lane.stream is not Stream.ALARM:
             self._probed_at = now

@@ -268,6 +268,8 @@ class Uplink:
 
     async def _on_ack(self, topic: str, lane: Lane, ack: Ack, *, fresh: bool) -> None:
         async with self._in_order:  # a hash may have to be read from the disk first
+            if (self._sender.of(lane.store.id) or {}).get(lane.stream) is not lane:
+                return  # another store has taken its place meanwhile, and is told the same again
             verdict = lane.acknowledged(ack, await self._hash_at(lane, ack.upto), time.monotonic())
         if verdict == "stale":
             self._ignore(topic, ContractError("ack_stale", upto=ack.upto, known=lane.upto))
@@ -277,7 +279,7 @@ class Uplink:
             return
         if verdict == "fork":
             self._became(self.state, ContractError("store_forked", stream=lane.stream, upto=ack.upto))
-            self._part()
+            self._part(lane.store)
             return
         if fresh:
             self._central_is("up")
@@ -314,31 +316,33 @@ class Uplink:
 
     # another history at the centre
 
-    def _part(self) -> None:
+    def _part(self, store: StoreView) -> None:
         """Find out where the histories part, and go on in a new store from there; once at a time."""
         if self._parting is None or self._parting.done():
-            self._parting = asyncio.ensure_future(self._reconcile(self._journal.current))
+            self._parting = asyncio.ensure_future(self._reconcile(store))
             self._tasks.add(self._parting)
             self._parting.add_done_callback(self._tasks.discard)
 
     async def _reconcile(self, store: StoreView) -> None:
         await asyncio.sleep(max(0.0, self._forked_at + FORK_PAUSE_S - time.monotonic()))
-        for left in reversed(range(HASHES_TRIES)):
-            try:
-                ends = await parting(store, self._ask)
-            except (TimeoutError, LinkError):
-                if left or self._link is None:
-                    continue
-                ends = await self._known_ends(store)
-            break
-        else:
-            return  # the link went: the next acknowledgement tells it again
         try:
-            await self._journal.fork(ends)
+            ends = await self._ends(store)
+            if ends is None:
+                return  # the link went: the next acknowledgement tells it again
+            await self._journal.fork(store.id, ends)
         except StoreError as err:
             self._became(self.state, err)
             return
         self._forked_at = time.monotonic()
+
+    async def _ends(self, store: StoreView) -> dict[Stream, Head] | None:
+        """Where the store is to end; None without a link. Raises StoreError."""
+        for _ in range(HASHES_TRIES):
+            try:
+                return await parting(store, self._ask)
+            except (TimeoutError, LinkError):
+                continue
+        return await self._known_ends(store) if self._link is not None else None
 
     async def _ask(self, stream: Stream, numbers: list[int]) -> dict[int, str]:
         """Raises TimeoutError, LinkError."""

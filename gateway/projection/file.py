@@ -75,6 +75,7 @@ class ViewFile:
         db = self._db
         db.pragma("journal_mode", "WAL")
         db.pragma("synchronous", "NORMAL")
+        db.pragma("cache_size", -512)  # KiB: what is new lies together at the end, and memory is dear
         if db.pragma("user_version") == 0:
             with db:
                 db.execute(_SCHEMA)

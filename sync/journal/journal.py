@@ -43,12 +43,15 @@ class Journal:
         self._state = dict(stores.current.state)
         self._listeners: list[Callable[[], None]] = []
         self._fork_listeners: list[Callable[[], None]] = []
+        self._hole_listeners: list[Callable[[StoreDamage], None]] = []
+        self._to_remove: list[Path] = []
         self._reader = Reader()
         self._janitor = ThreadPoolExecutor(1, "journal-janitor")
         self.failed: StoreError | None = None
         self._look()
         self._writer = Writer(stores, reserve, group_s, self)
         stores.on_fork = self._on_fork
+        stores.on_hole = lambda hole: self._writer.tell(self._tell_hole, hole)
         self._writer.soon(self._move_on)
         self._writer.start()
 
@@ -177,6 +180,10 @@ class Journal:
         """Call `listener` when another store has taken the current one's place: numbers start anew, `current` is another."""
         self._fork_listeners.append(listener)
 
+    def on_hole(self, listener: Callable[[StoreDamage], None]) -> None:
+        """Call `listener` with what was not moved after a fork because it cannot be read: whoever listens says it on `audit`."""
+        self._hole_listeners.append(listener)
+
     # room on the disk
 
     def size(self) -> int:
@@ -196,6 +203,7 @@ class Journal:
 
         def take() -> list[SegmentInfo]:
             self._reserve.keep()
+            self._remove_dropped()
             return [info for shelf, view in stores for info in inventory(shelf, view.last, sealed=view.sealed)]
 
         return await asyncio.get_running_loop().run_in_executor(self._janitor, take)
@@ -203,11 +211,23 @@ class Journal:
     async def drop(self, info: SegmentInfo, upto: Mapping[Stream, int], reason: str, at: Stamp) -> None:
         """Drop a store's oldest closed segment whole: said on `audit` first, with what of it was never acknowledged.
 
-        `upto` are the store's watermarks. Raises StoreError, and then it is still there.
+        `upto` are the store's watermarks. Raises StoreError, and then nothing was dropped; a file that cannot be removed is
+        tried again with the next inventory.
         """
         await self._writer.do(partial(self._declare_drop, info, upto, reason, at), self._refresh)
         await self._reader.forget(info.path)
-        await asyncio.get_running_loop().run_in_executor(self._janitor, remove, info.path)
+        self._to_remove.append(info.path)
+        await asyncio.get_running_loop().run_in_executor(self._janitor, self._remove_dropped)
+
+    def _remove_dropped(self) -> None:
+        """For the janitor."""
+        for path in list(self._to_remove):
+            try:
+                remove(path)
+            except StoreError as err:
+                log.error("a dropped segment is still there: %s", err)
+                return
+            self._to_remove.remove(path)
 
     async def discard(self, store: str) -> None:
         """A sealed store of which every segment was dropped goes for good; where something was set aside, it stays. Raises StoreError."""
@@ -229,12 +249,12 @@ class Journal:
         work = partial(self._declare_damage, store, stream, first, last, why, at)
         await self._writer.do(work, self._refresh)
 
-    async def fork(self, ends: Mapping[Stream, Head]) -> None:
-        """Seal the current store at `ends`, and go on in a new one, where what lies beyond is appended again.
+    async def fork(self, store: str, ends: Mapping[Stream, Head]) -> None:
+        """Seal the current store, if it still is this one, at `ends`; a new one takes what lies beyond again.
 
         Raises StoreError, and then all is as before, or the fork ends with the next commit.
         """
-        await self._writer.do(lambda: self._stores.fork(ends), self._refresh)
+        await self._writer.do(lambda: self._stores.fork(store, ends), self._refresh)
 
     async def close(self) -> None:
         """Commit what waits, notes too, and close the files: readers first, so that the writer leaves no WAL behind."""
@@ -245,7 +265,7 @@ class Journal:
     # in the writer's thread
 
     def _declare_drop(self, info: SegmentInfo, upto: Mapping[Stream, int], reason: str, at: Stamp) -> None:
-        current = self._stores.current
+        current = self._stores.ready()
         shelf = self._stores.shelf(info.store)
         if self._stores.moving(info.store):  # it was forked meanwhile
             raise StoreError("store_failed", path=shelf.dir, why="its records are not all moved yet")
@@ -275,7 +295,7 @@ class Journal:
         shelf.forget(info.path)
 
     def _declare_damage(self, store: str, stream: Stream, first: int, last: int, why: str, at: Stamp) -> None:
-        current = self._stores.current
+        current = self._stores.ready()
         of = None if store == current.id else store
         said = draft("store.damage/1", StoreDamage(store=of, stream=stream, first=first, last=last, why=why), at)
         state = _lost_state(current.state, store, stream, (first, last, "damaged"))
@@ -346,6 +366,10 @@ class Journal:
         self._refresh(heads, state)
         for listener in (*self._fork_listeners, *self._listeners):
             listener()
+
+    def _tell_hole(self, hole: StoreDamage) -> None:
+        for listener in self._hole_listeners:
+            listener(hole)
 
     def _set_state(self, state: Mapping[str, bytes | None]) -> None:
         for key, value in state.items():

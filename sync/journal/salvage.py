@@ -10,7 +10,20 @@ import apsw
 
 from model.record import Stream
 from sync.journal.files import store_errors, sync_directory
-from sync.journal.segment import SCHEMA_VERSION, Head, Identity, blank, next_readable, span_of, streams_of
+from sync.journal.segment import (
+    COMMON_TYPES,
+    RECORD_TYPES,
+    SCHEMA_VERSION,
+    START_TYPES,
+    STATE_TYPES,
+    Head,
+    Identity,
+    blank,
+    fits,
+    next_readable,
+    span_of,
+    streams_of,
+)
 
 ASIDE = ".damaged"
 _PARTS = ("", "-wal", "-shm")
@@ -66,10 +79,11 @@ def _fill(db: apsw.Connection, damaged: Path, identity: Identity) -> bool:
             source.execute("SELECT count(*) FROM sqlite_schema").fetchall()
             if source.pragma("user_version") != SCHEMA_VERSION:
                 return True  # damaged and of an earlier version: set aside is all that can be done for it
-            for table in ("start", "state", "common"):
+            for table, types in (("start", START_TYPES), ("state", STATE_TYPES), ("common", COMMON_TYPES)):
                 with suppress(apsw.CorruptError, apsw.SQLError):
                     for row in source.execute(f"SELECT * FROM {table}"):  # noqa: S608
-                        db.execute(f"INSERT OR REPLACE INTO {table} VALUES({', '.join('?' * len(row))})", row)
+                        if fits(row, types) and (table != "start" or row[0] in streams_of(identity.series)):
+                            db.execute(f"INSERT OR REPLACE INTO {table} VALUES({', '.join('?' * len(row))})", row)
             for stream in streams_of(identity.series):
                 db.executemany("INSERT OR IGNORE INTO record VALUES(?, ?, ?, ?, ?, ?)", _records(source, stream))
     except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError):
@@ -83,8 +97,9 @@ def _records(source: apsw.Connection, stream: Stream) -> Iterator[tuple[Any, ...
     while (id_ := next_readable(source, id_, end)) <= end:
         with suppress(apsw.CorruptError):
             for row in source.execute("SELECT * FROM record WHERE id >= ? AND id <= ? ORDER BY id", (id_, end)):
-                yield row
-                id_ = int(row[0])
+                if fits(row, RECORD_TYPES):
+                    yield row
+                    id_ = max(id_, row[0])
             return
         id_ += 1
 

@@ -6,6 +6,7 @@ The only writing connection belongs to the journal's writer thread and alone che
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from types import UnionType
 from typing import Any, NamedTuple
 
 import apsw
@@ -16,6 +17,7 @@ from model.time import Stamp, TimeQuality
 from sync.journal.files import bytes_of, store_errors, sync_directory, transaction
 
 SCHEMA_VERSION = 2
+_BUSY_MS = 5000
 _SEQ_BITS = 48
 _SEQ_MASK = (1 << _SEQ_BITS) - 1
 _CODE = {stream: code for code, stream in enumerate(STREAMS, 1)}
@@ -39,6 +41,8 @@ CREATE VIEW records AS
 
 _Row = tuple[int, int, int, int, bytes, bytes]
 _Common = tuple[str, str, TimeQuality]
+START_TYPES, STATE_TYPES, COMMON_TYPES = (str, int, bytes), (str, bytes), (int, str, str, str, int | None)
+RECORD_TYPES = (int, int, int, int, bytes, bytes)
 
 
 class Head(NamedTuple):
@@ -113,7 +117,7 @@ class Segment:
                 f"{path.absolute().as_uri()}?immutable={int(whole)}", flags=flags | apsw.SQLITE_OPEN_URI
             )
             try:
-                self._db.set_busy_timeout(5000)
+                self._db.set_busy_timeout(_BUSY_MS)
                 if writable:
                     _into_wal(self._db)
                 else:
@@ -122,6 +126,8 @@ class Segment:
                 if self.version > SCHEMA_VERSION:
                     raise StoreError("store_newer", path=path, version=self.version, known=SCHEMA_VERSION)
                 self.identity = Identity(*self._one("SELECT gw, store, series, number FROM segment") or ())
+                if not fits(self.identity, (str, str, str, int)):
+                    raise StoreDamaged("store_damaged", path=path, why=f"it says that it is {self.identity}")
             except (apsw.SQLError, TypeError) as err:
                 self._db.close()
                 raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
@@ -144,19 +150,28 @@ class Segment:
         self._db.close()
 
     def checkpoint(self) -> None:
-        """Take the whole WAL into the file. Raises StoreError."""
+        """Take the whole WAL into the file; while somebody reads it, that is left for the next start. Raises StoreError."""
         with store_errors(self.path):
-            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._db.set_busy_timeout(0)
+            try:
+                self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except apsw.BusyError:
+                return
+            finally:
+                self._db.set_busy_timeout(_BUSY_MS)
 
     def size(self) -> int:
         """What the file and its WAL take."""
-        return bytes_of(self.path.parent.glob(self.path.name + "*"))
+        return bytes_of((self.path, self.path.with_name(f"{self.path.name}-wal")))
 
     def starts(self) -> dict[Stream, Head]:
-        """The heads that this segment goes on from."""
+        """The heads that this segment goes on from. Raises StoreDamaged."""
         with store_errors(self.path):
-            starts = self._db.execute("SELECT stream, seq, hash FROM start")
-            return {Stream(s): Head(seq, hash_) for s, seq, hash_ in starts}
+            rows = list(self._db.execute("SELECT stream, seq, hash FROM start"))
+        streams = streams_of(self.identity.series)
+        if {row[0] for row in rows} != set(streams) or not all(fits(row, START_TYPES) for row in rows):
+            raise StoreDamaged("store_damaged", path=self.path, why="its start is none")
+        return {Stream(stream): Head(seq, hash_) for stream, seq, hash_ in rows}
 
     def heads(self) -> dict[Stream, Head]:
         """The last record of each stream of this series."""
@@ -175,8 +190,12 @@ class Segment:
         )
 
     def state(self) -> dict[str, bytes]:
+        """Raises StoreDamaged."""
         with store_errors(self.path):
-            return dict(self._db.execute("SELECT key, value FROM state"))
+            rows = list(self._db.execute("SELECT key, value FROM state"))
+        if not all(fits(row, STATE_TYPES) for row in rows):
+            raise StoreDamaged("store_damaged", path=self.path, why="its state is none")
+        return dict(rows)
 
     # writing
 
@@ -284,6 +303,8 @@ class Segment:
             row = self._one("SELECT hash FROM start WHERE stream = ? AND seq = ?", (stream.value, seq - 1))
         if row is None:
             raise StoreDamaged("record_damaged", path=self.path, stream=stream, seq=seq - 1)
+        if not fits(row, (bytes,)):
+            raise StoreDamaged("record_damaged", path=self.path, stream=stream, seq=seq)
         hash_: bytes = row[0]
         return hash_
 
@@ -295,6 +316,10 @@ class Segment:
     def check(self) -> None:
         """Look at all but the bulk of it: the tables, and the last record of each stream. Raises StoreDamaged."""
         self.state()
+        with store_errors(self.path):
+            commons = list(self._db.execute("SELECT * FROM common"))
+        if not all(fits(row, COMMON_TYPES) for row in commons):
+            raise StoreDamaged("store_damaged", path=self.path, why="a common is none")
         for stream, head in self.heads().items():
             if head.seq > self.starts()[stream].seq:
                 self.read(stream, head.seq, 1, 1)
@@ -335,6 +360,8 @@ def next_readable(db: apsw.Connection, first: int, end: int) -> int:
             row = db.execute(
                 "SELECT id, hash FROM record WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1", (id_, end)
             ).fetchall()
+            if row and not id_ <= row[0][0] <= end:  # type: ignore[operator]
+                raise apsw.CorruptError("a page is out of its order")
         except apsw.CorruptError:
             below, id_, step = id_, (min(id_ + step, end) if id_ < end else end + 1), 2 * step
             continue
@@ -342,6 +369,11 @@ def next_readable(db: apsw.Connection, first: int, end: int) -> int:
             return int(row[0][0]) if row else end + 1  # type: ignore[arg-type]
         id_, step = (below + id_) // 2, 1
     return end + 1
+
+
+def fits(row: Sequence[object], types: Sequence[type | UnionType]) -> bool:
+    """Whether it has cells of these types: what a damaged page gives is not always what its columns took."""
+    return len(row) == len(types) and all(map(isinstance, row, types))
 
 
 def span_of(stream: Stream) -> tuple[int, int]:

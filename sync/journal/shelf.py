@@ -96,7 +96,7 @@ class Shelf:
                 for number in numbers:
                     if number <= dropped:  # a crash, or the disk, came between the word and the deed
                         remove(self.dir / file_name(series, number))
-                expected = range(dropped + 1, max(numbers, default=1) + 1)
+                expected = range(dropped + 1, max(*numbers, dropped + 1, 1) + 1)
             found: list[File] = []
             for number in expected:
                 found.append(self._file(series, number, found[-1].path if found else None, sealed=sealed))
@@ -178,6 +178,8 @@ class Shelf:
             segment = Segment(before, writable=False)
             try:
                 return segment.heads()
+            except StoreDamaged:
+                return {stream: segment.last_good(stream) for stream in streams_of(series)}
             finally:
                 segment.close()
         return {stream: Head(0, genesis(self.id)) for stream in streams_of(series)}

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from model.bodies import StoreSealed, StreamEnd
+from model.bodies import StoreDamage, StoreSealed, StreamEnd
 from model.errors import StoreDamaged, StoreError
 from model.record import SERIES, STREAMS, Draft, Record, Series, Stream
 from sync.journal.files import make_directory, store_errors, sync_directory
@@ -27,6 +27,8 @@ class Stores:
         self._begun: tuple[Shelf, Seal] | None = None
         self.sealed: dict[str, tuple[Shelf, Seal]] = {}
         self.current: Store
+        self.on_hole: Callable[[StoreDamage], None] = _nobody
+        """Told of records beyond a fork's end that cannot be read, and so come nowhere again."""
         self.on_fork: Callable[[], None] = _nothing
         """Called when another store has taken the current one's place."""
 
@@ -85,7 +87,8 @@ class Stores:
             for file in reversed(shelf.files[series]):
                 segment = Segment(file.path, writable=False)
                 try:
-                    return segment.state()
+                    if state := segment.state():  # a salvaged one may have nothing of it left
+                        return state
                 except StoreDamaged:
                     continue
                 finally:
@@ -97,19 +100,21 @@ class Stores:
 
     # a fork: the centre has another history of this store
 
-    def fork(self, ends: Mapping[Stream, Head]) -> None:
-        """Seal the current store at `ends` and go on in a new one; what lies beyond is then moved by `move_some`.
+    def fork(self, store: str, ends: Mapping[Stream, Head]) -> None:
+        """Seal the current store, if it still is this one, at `ends` and go on in a new one; `move_some` moves what lies beyond.
 
         Raises StoreError, and then all is as before, or, where the seal may be on the disk, the next that is written ends it.
         """
         if self._begun is None:
             old = self.current
+            if old.id != store:
+                return
             draft = draft_shelf(self._parent, self._gw, old.states)
             streams = {s: End(ends[s].seq, ends[s].hash.hex(), old.heads[s].seq) for s in STREAMS}
             self._begun = draft, Seal("fork", streams, number=self._next_seal())
-        self._writing()
+        self.ready()
 
-    def _writing(self) -> Store:
+    def ready(self) -> Store:
         """The store that takes records. A fork that the disk has stopped half way is ended first. Raises StoreError."""
         if self._begun is not None:
             draft, seal = self._begun
@@ -129,11 +134,11 @@ class Stores:
         self, series: Series, drafts: Mapping[Stream, list[Draft]], state: Mapping[str, bytes | None]
     ) -> dict[Stream, int]:
         """As of Store."""
-        return self._writing().append(series, drafts, state)
+        return self.ready().append(series, drafts, state)
 
     def rotate(self, series: Series) -> None:
         """As of Store."""
-        self._writing().rotate(series)
+        self.ready().rotate(series)
 
     def move_some(self) -> bool:
         """Append some records from beyond the end of a forked store again, each with its `was`. False when all are moved."""
@@ -146,18 +151,24 @@ class Stores:
 
     def _moved(self, shelf: Shelf, stream: Stream, end: End) -> int:
         """Up to where a stream's records beyond its end are in the current store."""
-        return int(self.current.states[SERIES[stream]].get(f"moved/{shelf.id}/{stream}", b"%d" % end.seq))
+        moved = self.current.states[SERIES[stream]].get(f"moved/{shelf.id}/{stream}", b"")
+        return int(moved) if moved.isdigit() else end.seq
 
     def _move(self, shelf: Shelf, stream: Stream, first: int, last: int) -> None:
-        path, _ = shelf.file_of(stream, max(first, shelf.low(stream, last)))
-        here = shelf.end_of(stream, path, last)
-        segment = Segment(path, writable=False)
-        try:
-            good = segment.next_good(stream, first, here)
-            count = min(_MOVED_RECORDS, here - good + 1)
-            found = segment.read(stream, good, count, _MOVED_BYTES).records if count else []
-        finally:
-            segment.close()
+        if first < (low := shelf.low(stream, last)):
+            here, good, found = low - 1, low, []
+        else:
+            path, _ = shelf.file_of(stream, first)
+            here = shelf.end_of(stream, path, last)
+            segment = Segment(path, writable=False)
+            try:
+                good = segment.next_good(stream, first, here)
+                count = min(_MOVED_RECORDS, here - good + 1)
+                found = segment.read(stream, good, count, _MOVED_BYTES).records if count else []
+            finally:
+                segment.close()
+        if good > first:
+            self.on_hole(StoreDamage(store=shelf.id, stream=stream, first=first, last=good - 1, why="unreadable"))
         moved = found[-1].seq if found else here
         drafts = [_with_was(shelf.id, record) for record in found]
         self.append(SERIES[stream], {stream: drafts}, {f"moved/{shelf.id}/{stream}": b"%d" % moved})
@@ -217,6 +228,10 @@ class Stores:
 
 
 def _nothing() -> None:
+    return
+
+
+def _nobody(_: StoreDamage) -> None:
     return
 
 

@@ -178,7 +178,7 @@ async def test_crash_in_the_middle_of_moving(broker: Broker, centre: CentreProce
     await write(gateway, 1, 30)
     old = gateway.journal
     ends = {s: old.head(s) if s is Stream.EVENT else (await head_at(old, s, 10)) for s in STREAMS}
-    old._stores.fork(ends)  # what the writer's thread does first; the process ends before it does more
+    old._stores.fork(old.store, ends)  # what the writer's thread does first; the process ends before it does more
     await old.close()
     await gateway.open()
     gateway.connect()

@@ -122,6 +122,25 @@ async def test_migration(scratch: Path) -> None:
     await cut(scratch, log, SEED, before=before, promises=promises)
 
 
+@pytest.mark.parametrize("order", ["in order", "in no order"])
+async def test_card_that_lied(scratch: Path, order: str) -> None:
+    """It has kept of what was synced what it liked: the gateway starts, gives out nothing that it did not write, and goes on."""
+    log = recorded(scratch, "use", SEED)
+    random_ = random.Random(f"lied {SEED} {order}")
+    for _ in range(STATES):
+        disk, promises = played(scratch, log[: random_.choice(worth(log))], lies=True)
+        until = random_.randrange(len(log))
+        kept = Choice(f"up to {until}", lambda position, _, until=until: position < until)  # type: ignore[misc]
+        choice = kept if order == "in order" else chance(random_)
+        put(disk.image(choice), scratch / "after")
+        try:
+            await promises.hold(scratch / "after" / "stores")
+        except BaseException as err:
+            err.add_note(choice.name)
+            raise
+        shutil.rmtree(scratch / "after")
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("faulty", [False, True], ids=["good disk", "failing syncs"])
 @pytest.mark.parametrize("what", ["use", "fork"])
@@ -144,8 +163,9 @@ async def test_again_and_again(scratch: Path, what: str, faulty: bool) -> None:
         shutil.rmtree(again)
 
 
-def played(scratch: Path, log: list[Entry]) -> tuple[Disk, Promises]:
-    disk, promises = Disk(scratch / "disk"), Promises()
+def played(scratch: Path, log: list[Entry], *, lies: bool = False) -> tuple[Disk, Promises]:
+    """The disk, and what the process was told, after so much of the log."""
+    disk, promises = Disk(scratch / "disk", lies=lies), Promises()
     for position, entry in enumerate(log):
         disk.apply(position, entry)
         if entry.kind is Kind.MARK:

@@ -122,7 +122,7 @@ class Script:
             ends[stream] = Head(seq, await journal.hash_at(stream, seq))
         self._forked = True
         say(forking=journal.store)
-        await journal.fork(ends)
+        await journal.fork(journal.store, ends)
 
 
 def say(**what: Any) -> None:

@@ -104,7 +104,7 @@ class Run:
         if last := ends[Stream.READING].seq:
             ends[Stream.READING] = Head(last - 1, await journal.hash_at(Stream.READING, last - 1))
         self.promises.forked.add(journal.store)
-        await journal.fork(ends)
+        await journal.fork(journal.store, ends)
 
     async def all(self, plan: str, faults: Faults) -> None:
         """Under the fault, after it, and in the next life."""

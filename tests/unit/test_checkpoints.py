@@ -100,7 +100,7 @@ async def test_many_records_of_a_new_store_bring_one(
     await journal.append(drafts(Stream.ALARM, range(9)))
     made = Checkpoints(GW, journal, SystemClock(), tmp_path / "gateway.key")
     work = asyncio.create_task(made.run(lambda d, _owner: noted.put_nowait(read(d[0].body))))
-    await journal.fork({stream: journal.head(stream) for stream in STREAMS})
+    await journal.fork(journal.store, {stream: journal.head(stream) for stream in STREAMS})
     await journal.append(drafts(Stream.ALARM, range(10)))
     said = await noted.get()
     assert is_signed(GW, journal.store, said, public_key(tmp_path / "gateway.pub"))

@@ -261,7 +261,7 @@ async def forked(site: Site, readings: int = 12, others: int = 10) -> None:
         seq = min(last, readings if stream is READING else others)
         ends[stream] = Head(seq, await site.journal.hash_at(stream, seq))
         beyond[stream] = last - seq
-    await site.journal.fork(ends)
+    await site.journal.fork(site.journal.store, ends)
     while any(site.journal.last(stream) < n for stream, n in beyond.items()):
         await site.journal.append([])  # each commit tells of what was moved meanwhile
     (sealed,) = (one for one in site.journal.untold if one.store == site.journal.sealed[-1].id)

@@ -137,7 +137,7 @@ _deep = st.integers(100, 5000).map(lambda depth: b'{"x":' + b"[" * depth)
 def test_decoding(of: type[msgspec.Struct]) -> None:
     """Any bytes, and messages of the right shape that are odd in places: a message that goes over the wire unchanged, or refused."""
 
-    @settings(max_examples=50)
+    @settings(max_examples=25)
     @given(st.binary(max_size=200) | _packed | _deep | odd_json(of) | odd_json(of).map(zstandard.compress))
     def check(payload: bytes) -> None:
         try:
@@ -151,7 +151,7 @@ def test_decoding(of: type[msgspec.Struct]) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_batch_is_whole_or_refused(data: st.DataObject) -> None:
     """Odd fields, or any bytes of a good one changed: what is verified is what was written."""
     source = Source(count=6)
@@ -170,7 +170,7 @@ def test_a_batch_is_whole_or_refused(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_command_is_signed_or_refused(data: st.DataObject) -> None:
     """Another command under a good signature, another signature, any byte changed: nothing is obeyed but what was signed."""
     signed = sign(command(id="7a3e0f52-1111-4222-8333-444455556666"), KEY)

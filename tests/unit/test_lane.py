@@ -115,7 +115,7 @@ async def test_a_sealed_store_is_not_acknowledged_with_other_hashes(journal: Jou
     """Its lanes cannot fork again. That the centre has more than counts here is no contradiction."""
     store, seq = journal.current, 60
     ends = {s: Head(0, genesis(store.id)) for s in Stream}
-    await journal.fork(ends | {Stream.READING: Head(seq, await store.hash_at(Stream.READING, seq))})
+    await journal.fork(journal.store, ends | {Stream.READING: Head(seq, await store.hash_at(Stream.READING, seq))})
     (sealed,) = journal.sealed
     lane = Lane(journal, sealed, Stream.READING, None)
     own = (await sealed.hash_at(Stream.READING, 30)).hex()

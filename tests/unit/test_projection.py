@@ -148,7 +148,7 @@ async def test_a_fork_counts_nothing_twice(tmp_path: Path, before: bool) -> None
         ends = {stream: journal.head(stream) for stream in Stream}
         reading = await records(journal, Stream.READING)
         ends[Stream.READING] = ends[Stream.READING]._replace(seq=100, hash=reading[99].hash)
-        await journal.fork(ends)
+        await journal.fork(journal.store, ends)
         committed = asyncio.Event()
         journal.on_commit(committed.set)
         while journal.last(Stream.READING) < len(reading) - 100:

@@ -1,19 +1,24 @@
 """Damaged, missing and older files at a start: nothing is overwritten, what can be read still drains, and the gateway starts."""
 
+import asyncio
 import os
 import shutil
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import apsw
 import pytest
 
-from model.errors import StoreDamaged, StoreError
+from model.bodies import StoreDamage
+from model.errors import StoreDamaged, StoreError, StoreFull
 from model.record import STREAMS, Stream
 from support.first_version import first_version
-from support.journals import GW, drafts, number, numbers, verified
+from support.journals import GW, drafts, files, number, numbers, verified
 from support.source import T0, at
 from sync.journal.journal import Journal
+from sync.journal.segment import Head
+from sync.journal.shelf import Shelf
 from sync.journal.view import StoreView, with_lost
 
 SMALL = 220 * 1024
@@ -192,7 +197,7 @@ async def test_the_last_sealed_store_is_known_whatever_the_clock_said(tmp_path: 
     journal = await Journal.open(tmp_path, GW)
     for n in (1, 2):
         await journal.append(drafts(Stream.EVENT, [n]), state={"k": b"%d" % n})
-        await journal.fork({stream: journal.head(stream) for stream in STREAMS})
+        await journal.fork(journal.store, {stream: journal.head(stream) for stream in STREAMS})
     first, last = journal.sealed[0].id, journal.sealed[1].id
     await journal.close()
     shutil.rmtree(tmp_path / journal.store)
@@ -235,3 +240,94 @@ def test_lost_ranges_are_kept_in_order_and_never_twice() -> None:
     lost = with_lost(lost, (3, 40, "retired"))
     assert lost == [(3, 4, "retired"), (5, 5, "damaged"), (6, 9, "retired"), (10, 30, "pressure"), (31, 40, "retired")]
     assert T0
+
+
+async def forked_at(journal: Journal, ends: dict[Stream, int]) -> None:
+    """The centre shares these numbers with us; of the other streams all."""
+    heads = {s: journal.head(s) for s in STREAMS}
+    for stream, seq in ends.items():
+        heads[stream] = Head(seq, await journal.hash_at(stream, seq))
+    await journal.fork(journal.store, heads)
+
+
+async def committed(journal: Journal, condition: Callable[[], bool]) -> None:
+    """Until it is so after some commit."""
+    some = asyncio.Event()
+    journal.on_commit(some.set)
+    while not condition():
+        some.clear()
+        await some.wait()
+
+
+async def test_what_cannot_be_moved_is_told(tmp_path: Path) -> None:
+    """A record beyond a fork's end that does not fit its chain comes nowhere again: whoever listens hears of it."""
+    await filled(tmp_path)
+    with closing(apsw.Connection(str(segment(tmp_path, "reading-000001.db")))) as db:
+        db.execute("UPDATE record SET body = '{}' WHERE id & 0xffffffff = 7")
+    journal = await Journal.open(tmp_path, GW)
+    store = journal.store
+    holes: list[StoreDamage] = []
+    journal.on_hole(holes.append)
+    await forked_at(journal, {Stream.READING: 3})
+    await committed(journal, lambda: journal.last(Stream.READING) == 116)
+    assert await numbers(journal, Stream.READING) == [4, 5, 6, *range(8, 121)]
+    assert holes == [StoreDamage(store=store, stream="reading", first=7, last=7, why="unreadable")]
+    await journal.close()
+
+
+async def test_a_drop_between_the_two_halves_of_a_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk stopped the fork; the drop's own commit ends it: what has still to be moved is not dropped."""
+    await filled(tmp_path)
+    journal = await Journal.open(tmp_path, GW)
+    (info,) = [i for i in await journal.inventory() if (i.series, i.number) == ("reading", 1)]
+    with monkeypatch.context() as full:
+        full.setattr(Shelf, "write_seal", refused)
+        with pytest.raises(StoreError):
+            await forked_at(journal, {Stream.READING: 3})
+    with pytest.raises(StoreError):
+        await journal.drop(info, {}, "pressure", at())
+    await committed(journal, lambda: journal.last(Stream.READING) == 117)
+    assert await numbers(journal, Stream.READING) == list(range(4, 121))
+    await journal.close()
+
+
+def refused(shelf: Shelf, _: object) -> None:
+    raise StoreFull("store_full", path=shelf.dir)
+
+
+async def test_ends_of_another_store_seal_nothing(tmp_path: Path) -> None:
+    """They were found out while that store was still the one that takes records."""
+    old, _ = await filled(tmp_path)
+    journal = await Journal.open(tmp_path, GW)
+    heads = {s: journal.head(s) for s in STREAMS}
+    await journal.fork(old, heads)
+    new = journal.store
+    await journal.fork(old, heads)
+    assert (journal.store, [view.id for view in journal.sealed]) == (new, [old])
+    await journal.close()
+
+
+async def test_state_of_the_file_before_where_the_newest_has_none(tmp_path: Path) -> None:
+    """The rules go on with what is left of their state, rather than forget an open alarm."""
+    store, _ = await filled(tmp_path)
+    newest = max((tmp_path / store).glob("core-*.db"))
+    newest.write_bytes(b"rubbish" * 1000)
+    journal = await Journal.open(tmp_path, GW)
+    assert 1 <= int(journal.state("rule/a") or 0) < 120
+    await journal.close()
+
+
+async def test_a_rotation_does_not_wait_for_somebody_who_reads(tmp_path: Path) -> None:
+    """A person with a SQLite shell on the current file: the journal goes on in the next one."""
+    store, _ = await filled(tmp_path)
+    journal = await Journal.open(tmp_path, GW)
+    with closing(apsw.Connection(str(max((tmp_path / store).glob("reading-*.db"))))) as shell:
+        shell.execute("BEGIN")
+        shell.execute("SELECT count(*) FROM record").fetchall()
+        await journal.append(drafts(Stream.READING, [121]))
+        before = len(files(tmp_path))
+        await journal.rotate("reading")
+        assert await journal.append(drafts(Stream.READING, [122])) == [122]
+        assert len(files(tmp_path)) == before + 1
+    assert await numbers(journal, Stream.READING) == list(range(1, 123))
+    await journal.close()
