@@ -16,6 +16,7 @@ from central.show import local_time
 from central.store import Store, reader
 from model.bodies import AlarmBody, ScanBody, TagSeen
 from model.record import Stream
+from model.texts import text
 from support.centre import central_lines
 from support.source import BOOT, STORE, T0, Source, at, new_id
 from sync.contract.messages import Urgent, encode
@@ -160,6 +161,26 @@ def test_table_of_alarms_has_enough_of_the_id(
         main(["alarms", "--data", str(tmp_path), "--lang", "en"])
     assert ALARM[:8] in capsys.readouterr().out.split()
     assert queries.alarm(reader(tmp_path), ALARM[:8]) == ("gw-1", ALARM)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("command", ["counts", "audit"])
+def test_what_went_wrong_is_told_in_words(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    command: str, lang: str,
+) -> None:  # fmt: skip
+    """By whichever command one looks at the centre: a newer kind, another history, rubbish, no room."""
+    monkeypatch.setenv("COLUMNS", "200")
+    source, clone = Source(), Source()
+    source.write(("weight.gross/7", b"{}"))
+    clone.write(("reading.poll/1", b"{}"))
+    ingest.take([source.batch(), clone.batch(), ("v1/gw/gw-1/up/reading", b"{"), ("v1/gw/gw-1/up/x", b"")], dropped=4)
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--data", str(tmp_path), "--lang", lang])
+    said = capsys.readouterr().out
+    told = ("kind_unknown", "batch_conflict", "message_malformed", "topic_unknown", "inbox_full")
+    assert all(text(f"central.problem.{what}", lang) in said for what in told)
+    assert "central.problem" not in said
 
 
 def test_trace_finds_scans_and_tags(ingest: Ingest, tmp_path: Path) -> None:
