@@ -228,3 +228,18 @@ async def test_without_room_a_record_is_refused_to_its_owner(tmp_path: Path, mon
         await asyncio.gather(*kept)
         assert await numbers(journal, Stream.EVENT) == [0, 1, 3]
         assert debts._gaps or journal.last(Stream.AUDIT)
+
+
+async def test_the_last_try_is_made_also_after_one_that_failed(tmp_path: Path) -> None:
+    """The disk is well again when the gateway is told to stop, and the next try was seconds away."""
+    journal = await Journal.open(tmp_path, GW)
+    debts = Owed(journal, BootClock())
+    paying = asyncio.create_task(debts.run())
+    with files_end_at(0):
+        waiting = debts.submit(drafts(Stream.EVENT, [1]), "scan1")
+        await until(lambda: debts._paying is not None and debts._paying.done())
+        paying.cancel()
+        await asyncio.wait({paying})
+    await debts.settle()
+    assert waiting.result() == [1]
+    await journal.close()
