@@ -7,6 +7,7 @@ from heapq import merge
 from typing import Any
 
 from gateway import told
+from gateway.last_hour import LastHour
 from gateway.pipeline import Pipeline
 from gateway.projection.follow import Projection
 from gateway.rules.base import OpenAlarm
@@ -34,10 +35,6 @@ from sync.journal.view import StoreView
 from sync.lane import Lane
 from sync.uplink import Uplink
 
-SERIES_S = 3600
-_SERIES_STEP_US = 900_000
-"""One poll a second is kept for the plot, and a little jitter loses none."""
-_SERIES_MAX = SERIES_S * 1_000_000 // _SERIES_STEP_US
 SCANS_MAX = 200
 CHANGES_S = 0.5
 _TAG_GONE_US = 10_000_000
@@ -62,7 +59,7 @@ class Views:
         self._journal = journal
         self._supervised = supervised
         self._polls: dict[str, Poll] = {}
-        self._series: dict[str, deque[Poll]] = {}
+        self._series: dict[str, LastHour] = {}
         self._seen: dict[str, int] = {}
         self._scans: deque[tuple[int, str, str, str | None]] = deque(maxlen=SCANS_MAX)
         self._tags: dict[tuple[str, str], int] = {}
@@ -93,9 +90,10 @@ class Views:
         match observation:
             case Poll():
                 self._polls[device] = observation
-                series = self._series.setdefault(device, deque(maxlen=_SERIES_MAX))
-                if not series or observation.at.mono - series[-1].at.mono >= _SERIES_STEP_US:
-                    series.append(observation)
+                series = self._series.get(device)
+                if series is None or series.map.hash != observation.map.hash:
+                    series = self._series[device] = LastHour(observation.map)
+                series.take(observation)
             case Scan():
                 text = observation.data.decode("utf-8", "backslashreplace")
                 self._scans.appendleft((observation.at.mono, device, text, observation.symbology))
@@ -138,17 +136,14 @@ class Views:
         )
 
     def series(self, device: str, point: str) -> list[tuple[int, float | None]]:
-        polls = self._series.get(device)
-        if polls is None:
+        series = self._series.get(device)
+        if series is None:
             if device not in self._supervised:
                 raise KeyError(device)
             return []
-        position = polls[-1].map.index[point]
         now = self._clock.now()
-        since = now.mono - SERIES_S * 1_000_000
         offset = now.t - now.mono  # as in the snapshot
-        newest = polls[-1].map.hash
-        return [(p.at.mono + offset, p.scaled(position)) for p in polls if p.at.mono >= since and p.map.hash == newest]
+        return [(mono + offset, value) for mono, value in series.values(point, now.mono)]
 
     async def plot(self, device: str, point: str, since: int, until: int) -> Plot:
         assert self.projection
