@@ -32,7 +32,7 @@ async def test_lost_acknowledgements(broker: Broker, tmp_path: Path) -> None:
     """6: what was not acknowledged is sent again, counted once, and acknowledged again."""
     async with chain(broker, tmp_path) as way:
         lost = way.near.add(Fault("drop", way="down", topic=ACKS))
-        again = way.far.add(Fault("late", way="down", topic="v1/gw/+/up/reading", seconds=0))
+        again = way.far.add(Fault("late", way="down", topic="v1/gw/+/up/alarm", seconds=0))
         for stream in (Stream.ALARM, Stream.READING):
             await way.gateway.write(stream, 10)
         await way.far.until(lambda: again.hits >= 2)
