@@ -66,17 +66,18 @@ class Shelf:
         self.aside: list[str] = []
         """What was found damaged, and set aside."""
 
-    @property
-    def seal(self) -> Seal | None:
-        """Raises StoreError when it is there and cannot be read."""
+    def read_seal(self) -> Seal | None:
+        """None of an open store. One that cannot be read is set aside; the store is damaged then. Raises StoreError."""
         path = self.dir / _SEAL
         with store_errors(path):
             if not path.exists():
                 return None
             try:
                 return msgspec.json.decode(path.read_bytes(), type=Seal)
-            except msgspec.MsgspecError as err:
-                raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                aside = path.rename(path.with_name(path.name + ASIDE))
+                self.aside.append(aside.name)
+                return None
 
     def write_seal(self, seal: Seal) -> None:
         with store_errors(self.dir):
@@ -165,6 +166,7 @@ class Shelf:
                 segment.close()
                 migrate(path, segment.version)
                 segment = Segment(path, writable=True)
+            segment.starts()
             if thorough:
                 segment.check()
         except BaseException:

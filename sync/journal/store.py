@@ -12,6 +12,7 @@ from sync.journal.segment import Head, Identity, Segment, create, streams_of
 from sync.journal.shelf import ALL, File, Shelf, file_name, number_of
 
 DRAFT = ".new"
+NUMBER = "store/number"
 SEGMENT_MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -154,8 +155,11 @@ def _create(
     return File(path, {stream: head.seq + 1 for stream, head in starts.items()})
 
 
-def draft_shelf(parent: Path, gw: str, states: Mapping[Series, Mapping[str, bytes]]) -> Shelf:
-    """Make an empty store with these states, under a name that does not count yet. Raises StoreError."""
+def draft_shelf(parent: Path, gw: str, states: Mapping[Series, Mapping[str, bytes]], number: int) -> Shelf:
+    """Make an empty store with these states, under a name that does not count yet. Raises StoreError.
+
+    `number` tells which of several stores is younger: clocks do not.
+    """
     shelf = Shelf(parent / str(uuid.uuid4()), gw)
     shelf.dir = shelf.dir.with_suffix(DRAFT)
     try:
@@ -163,7 +167,8 @@ def draft_shelf(parent: Path, gw: str, states: Mapping[Series, Mapping[str, byte
             shelf.dir.mkdir()
             for series in ALL:
                 heads = {stream: Head(0, genesis(shelf.id)) for stream in streams_of(series)}
-                _create(shelf, series, 1, heads, states[series])
+                state = dict(states[series]) | ({NUMBER: b"%d" % number} if series == "core" else {})
+                _create(shelf, series, 1, heads, state)
     except BaseException:
         shutil.rmtree(shelf.dir, ignore_errors=True)
         raise

@@ -11,7 +11,7 @@ from sync.journal.files import make_directory, store_errors, sync_directory
 from sync.journal.salvage import ASIDE
 from sync.journal.segment import Head, Segment
 from sync.journal.shelf import ALL, STORE, End, Seal, Shelf, ends_of, remove
-from sync.journal.store import DRAFT, SEGMENT_MAX_BYTES, Store, draft_shelf, settle
+from sync.journal.store import DRAFT, NUMBER, SEGMENT_MAX_BYTES, Store, draft_shelf, settle
 
 _MOVED_RECORDS = 200
 _MOVED_BYTES = 256 * 1024
@@ -39,27 +39,27 @@ class Stores:
         Raises StoreError, SettingsError when it is another gateway's.
         """
         stores = cls(parent, gw, segment_max_bytes)
-        active = stores._find()
-        if len(active) > 1:
-            raise StoreError("stores_several", path=parent, stores=", ".join(s.id for s in active))
-        if active:
-            shelf = active[0]
-            shelf.scan(sealed=False)
-            if shelf.aside:
-                seal = Seal("damaged", ends_of(shelf), sorted(set(shelf.aside)), stores._next_seal())
+        active = sorted(stores._find(), key=_number_of)
+        whole = [shelf for shelf in active if not shelf.aside]
+        if len({_number_of(shelf) for shelf in whole[-2:]}) < len(whole[-2:]):
+            raise StoreError("stores_several", path=parent, stores=", ".join(s.id for s in whole))
+        current = whole[-1] if whole else None
+        for shelf in active:
+            if shelf is not current:  # damaged, or an older one that has lost its seal
+                seal = Seal("damaged", ends_of(shelf), sorted(set(shelf.aside)), stores._number(_number_of(shelf)))
                 shelf.write_seal(seal)
                 stores.sealed[shelf.id] = (shelf, seal)
-                active = []
-        if not active:
-            active = [draft_shelf(parent, gw, {series: stores._last_state(series) for series in ALL})]
-            settle(active[0])
-        stores.current = Store(active[0], segment_max_bytes=segment_max_bytes)
+        if current is None:
+            states = {series: stores._last_state(series) for series in ALL}
+            current = draft_shelf(parent, gw, states, stores._number(0))
+            settle(current)
+        stores.current = Store(current, segment_max_bytes=segment_max_bytes)
         stores.current.open()
         stores._finish_drops()
         return stores
 
     def _find(self) -> list[Shelf]:
-        """The stores that are not sealed; those that are stand in `sealed` then."""
+        """The stores that have no seal; those that have one stand in `sealed` then."""
         active: list[Shelf] = []
         with store_errors(self._parent):
             make_directory(self._parent)
@@ -69,31 +69,24 @@ class Stores:
             found = [Shelf(path, self._gw) for path in self._parent.iterdir() if STORE.fullmatch(path.name)]
         sealed: list[tuple[Shelf, Seal]] = []
         for shelf in found:
-            if (seal := shelf.seal) is None:
+            seal = shelf.read_seal()
+            shelf.scan(sealed=seal is not None)
+            if seal is None:
                 active.append(shelf)
             else:
-                shelf.scan(sealed=True)
                 sealed.append((shelf, seal))
         sealed.sort(key=lambda one: one[1].number)
         self.sealed = {shelf.id: (shelf, seal) for shelf, seal in sealed}
         return active
 
-    def _next_seal(self) -> int:
-        return 1 + max((seal.number for _, seal in self.sealed.values()), default=0)
+    def _number(self, known: int) -> int:
+        """That of the store after those that are sealed, which may know a higher one itself."""
+        return max(known, 1 + max((seal.number for _, seal in self.sealed.values()), default=0))
 
     def _last_state(self, series: Series) -> Mapping[str, bytes]:
         """What the store that was sealed last knew: the new one goes on from there."""
-        for shelf, _ in reversed(self.sealed.values()):
-            for file in reversed(shelf.files[series]):
-                segment = Segment(file.path, writable=False)
-                try:
-                    if state := segment.state():  # a salvaged one may have nothing of it left
-                        return state
-                except StoreDamaged:
-                    continue
-                finally:
-                    segment.close()
-        return {}
+        states = (_state_of(shelf, series) for shelf, _ in reversed(self.sealed.values()))
+        return next(filter(None, states), {})
 
     def close(self) -> None:
         self.current.close()
@@ -109,9 +102,10 @@ class Stores:
             old = self.current
             if old.id != store:
                 return
-            draft = draft_shelf(self._parent, self._gw, old.states)
+            number = self._number(_number_in(old.state))
+            draft = draft_shelf(self._parent, self._gw, old.states, number + 1)
             streams = {s: End(ends[s].seq, ends[s].hash.hex(), old.heads[s].seq) for s in STREAMS}
-            self._begun = draft, Seal("fork", streams, number=self._next_seal())
+            self._begun = draft, Seal("fork", streams, number=number)
         self.ready()
 
     def ready(self) -> Store:
@@ -225,6 +219,29 @@ class Stores:
                     if file.path.name <= name:
                         shelf.forget(file.path)
                         remove(file.path)
+
+
+def _state_of(shelf: Shelf, series: Series) -> Mapping[str, bytes]:
+    """What can be read of it; a salvaged file may have nothing of it left."""
+    for file in reversed(shelf.files[series]):
+        segment = Segment(file.path, writable=False)
+        try:
+            if state := segment.state():
+                return state
+        except StoreDamaged:
+            continue
+        finally:
+            segment.close()
+    return {}
+
+
+def _number_in(state: Mapping[str, bytes]) -> int:
+    number = state.get(NUMBER, b"")
+    return int(number) if number.isdigit() else 0
+
+
+def _number_of(shelf: Shelf) -> int:
+    return _number_in(_state_of(shelf, "core"))
 
 
 def _nothing() -> None:

@@ -164,7 +164,7 @@ def test_failed_write_that_came_back(tmp_path: Path) -> None:
     stores.close()
     again = Stores.open(tmp_path, GW).current
     assert (again.heads, again.state) == (heads, state)
-    assert (again.heads[Stream.ALARM].seq, again.state) == (0, {"k": b"1", "old": b""})
+    assert (again.heads[Stream.ALARM].seq, again.state["k"], again.state["old"]) == (0, b"1", b"")
     again.close()
 
 

@@ -208,6 +208,27 @@ async def test_the_last_sealed_store_is_known_whatever_the_clock_said(tmp_path: 
     await journal.close()
 
 
+@pytest.mark.parametrize("torn", [False, True], ids=["gone", "torn"])
+async def test_a_store_whose_seal_is_lost_stays_behind(tmp_path: Path, torn: bool) -> None:
+    """A card that lied has lost the seal of an older store: the youngest one goes on, and the older one drains as damaged."""
+    journal = await Journal.open(tmp_path, GW)
+    await journal.append(drafts(Stream.EVENT, [1]), state={"k": b"1"})
+    older = journal.store
+    await journal.fork(older, {stream: journal.head(stream) for stream in STREAMS})
+    await journal.append(drafts(Stream.EVENT, [2]), state={"k": b"2"})
+    await journal.close()
+    seal = tmp_path / older / "sealed.json"
+    if torn:
+        seal.write_bytes(seal.read_bytes()[:100])
+    else:
+        seal.unlink()
+    again = await Journal.open(tmp_path, GW)
+    assert (again.store, again.state("k")) == (journal.store, b"2")
+    (told,) = again.untold
+    assert (told.store, told.why, told.aside) == (older, "damaged", ["sealed.json.damaged"] if torn else [])
+    await again.close()
+
+
 async def test_store_of_the_first_version_goes_on(tmp_path: Path) -> None:
     """Its records keep number and hash, its state keeps its meaning, and it takes new ones."""
     store = first_version(tmp_path)
