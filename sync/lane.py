@@ -11,11 +11,13 @@ from model.record import Stream
 from sync.contract.messages import EPOCH_MAX, Ack, Count
 from sync.flow import Flow, Mark
 from sync.journal.journal import Journal
-from sync.journal.view import StoreView
+from sync.journal.view import StoreView, with_lost
 
 IN_FLIGHT_MAX = 8
 PATIENCE_S = 5.0
 PATIENCE_MAX_S = {stream: 30.0 if stream is Stream.ALARM else 60.0 for stream in Stream}
+EPOCH_STEP_MAX = 1000
+"""How far an epoch may be ahead of the last one: each restored backup of the centre makes it one more."""
 HOLE_S = 1.0
 """A batch that the centre misses is sent again once it has been under way for so long."""
 
@@ -178,7 +180,8 @@ class Lane:
     def acknowledged(self, ack: Ack, head: str | None, now: float) -> Verdict:
         """Take an acknowledgement in. `head` is our own hash at `ack.upto`, None where it is no longer held."""
         mark = self._mark
-        if ack.ingest < mark.epoch or (ack.ingest == mark.epoch and ack.upto < mark.upto):
+        near = mark.epoch <= ack.ingest <= mark.epoch + EPOCH_STEP_MAX
+        if not near or (ack.ingest == mark.epoch and ack.upto < mark.upto):
             return "stale"
         other = bool(head and ack.head and head != ack.head)
         if not self.store.sealed and (other or ack.upto > self.store.last(self.stream)):
@@ -188,8 +191,9 @@ class Lane:
             return "unproven"
         back = ack.upto < mark.upto  # a new epoch: the centre was restored from a backup
         progress = ack.upto > mark.upto
-        if ack.upto != mark.upto or ack.ingest != mark.epoch or ack.refused != mark.refused:
-            self._mark = Watermark(ack.upto, ack.ingest, ack.refused)
+        refused = self._refused(ack)
+        if ack.upto != mark.upto or ack.ingest != mark.epoch or refused != mark.refused:
+            self._mark = Watermark(ack.upto, ack.ingest, refused)
             self._journal.note(f"ack/{self.store.id}/{self.stream}", msgspec.json.encode(self._mark))
         if back:
             self.rewind()
@@ -209,6 +213,16 @@ class Lane:
     def _given_up(self, ack: Ack) -> bool:
         """Whether it ends in a range of which the centre may have no hash: one that is lost, or that it has refused."""
         return any(a <= ack.upto <= b for a, b, _ in (*self.gaps(), *ack.refused))
+
+    def _refused(self, ack: Ack) -> list[tuple[int, int, str]]:
+        """What was acknowledged before is not refused later, but by a centre that was restored."""
+        if ack.upto < self._mark.upto:
+            return ack.refused
+        refused = self._mark.refused
+        for first, last, why in ack.refused:
+            if last > self._mark.upto:
+                refused = with_lost(refused, (max(first, self._mark.upto + 1), last, why))
+        return refused
 
     def gaps(self) -> list[tuple[int, int, str]]:
         """Ranges above the watermark that can no longer be sent, with their reasons."""

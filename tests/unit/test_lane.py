@@ -86,6 +86,15 @@ async def test_restored_centre_may_go_back(journal: Journal) -> None:
     assert (lane.upto, lane.next, lane.in_flight, flow.in_flight) == (20, 21, 0, 0)
 
 
+async def test_what_no_centre_would_say(journal: Journal) -> None:
+    """An epoch far ahead is believed of nobody, and what was acknowledged is not refused afterwards."""
+    lane = Lane(journal, journal.current, Stream.READING, None)
+    assert await acknowledge(lane, journal, 40) == "progress"
+    assert await acknowledge(lane, journal, 0, ingest=2**53 - 1) == "stale"
+    assert await acknowledge(lane, journal, 45, refused=[(1, 42, "x")]) == "progress"
+    assert lane.counts() == Counts(100, 43, 55, 0, 2)
+
+
 @pytest.mark.parametrize("upto", [101, 30])
 async def test_other_history_is_a_fork(journal: Journal, upto: int) -> None:
     """Ahead of what is durable here, or another hash: this store was restored or cloned; nothing more goes out."""
