@@ -253,6 +253,7 @@ class Daemon:
     def _tell_sealed(self) -> None:
         """Of each store that was sealed, at this start or by a fork, the journal says why."""
         for body in self._journal.untold:
+            log.warning("store %s is sealed (%s); set aside: %s", body.store, body.why, ", ".join(body.aside) or "-")
             said = draft("store.sealed/1", body, self._clock.now())
             self._pipeline.note([said], "journal", {f"sealed/{body.store}": b""})
 

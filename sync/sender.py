@@ -1,6 +1,7 @@
 """What goes out next: alarms first, sealed stores before the current one, and no more on its way than the link carries."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,6 +22,8 @@ ALARM_SLOTS = 4
 PROBE_S = 60.0
 """How often one batch asks a centre that seems down whether it is there."""
 IDLE_S = 60.0
+
+log = logging.getLogger("doorpost.sender")
 
 
 class Sender:
@@ -217,6 +220,7 @@ class Sender:
             first = self._first(lane, lane.gaps())
             good = await store.next_good(stream, first)
             if good > first:
+                log.error("records %s to %s of %s are damaged, store %s", first, good - 1, stream, store.id)
                 await self._journal.declare_damage(store.id, stream, first, good - 1, "unreadable", self._now())
                 return
         except StoreError as err:
