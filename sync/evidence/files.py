@@ -13,7 +13,7 @@ from model.errors import EvidenceError, SettingsError
 from model.record import SERIES, Series, Stream
 from sync.evidence.entries import Entry, Held, Sealed, StoreHeld, Unreadable, lanes
 from sync.evidence.segment import Place, Segment
-from sync.journal.segment import streams_of
+from sync.journal.schema import streams_of
 
 _STORE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SEGMENT = re.compile(r"(core|reading|diag)-\d{6}\.db")

@@ -10,7 +10,8 @@ from model.errors import EvidenceError
 from model.record import Series, Stream
 from model.time import TimeQuality
 from sync.evidence.entries import Entry, Row, Unreadable
-from sync.journal.segment import SCHEMA_VERSION, next_readable, span_of, streams_of
+from sync.journal.schema import SCHEMA_VERSION, span_of, streams_of
+from sync.journal.segment import next_readable
 
 _SLICE = 256
 """Rows per look: nothing is locked for longer."""

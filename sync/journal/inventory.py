@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from model.record import Series, Stream
 from sync.journal.files import bytes_of
-from sync.journal.segment import streams_of
+from sync.journal.schema import streams_of
 from sync.journal.shelf import Shelf, number_of
 
 

@@ -7,7 +7,7 @@ import apsw
 
 from model.errors import StoreDamaged
 from sync.journal.files import store_errors, sync_directory
-from sync.journal.segment import SCHEMA_VERSION, blank
+from sync.journal.schema import SCHEMA_VERSION, blank
 
 _FROM = {
     1: """

@@ -10,20 +10,18 @@ import apsw
 
 from model.record import Stream
 from sync.journal.files import store_errors, sync_directory
-from sync.journal.segment import (
+from sync.journal.schema import (
     COMMON_TYPES,
     RECORD_TYPES,
     SCHEMA_VERSION,
     START_TYPES,
     STATE_TYPES,
-    Head,
-    Identity,
     blank,
     fits,
-    next_readable,
     span_of,
     streams_of,
 )
+from sync.journal.segment import Head, Identity, next_readable
 
 ASIDE = ".damaged"
 _PARTS = ("", "-wal", "-shm")

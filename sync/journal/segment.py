@@ -6,43 +6,32 @@ The only writing connection belongs to the journal's writer thread and alone che
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from types import UnionType
 from typing import Any, NamedTuple
 
 import apsw
 
 from model.errors import StoreDamaged, StoreError
-from model.record import SERIES, STREAMS, Draft, Record, Series, Stream, hasher
+from model.record import Draft, Record, Series, Stream, hasher
 from model.time import Stamp, TimeQuality
 from sync.journal.files import bytes_of, store_errors, sync_directory, transaction
+from sync.journal.schema import (
+    CODE,
+    COMMON_TYPES,
+    SCHEMA_VERSION,
+    SEQ_BITS,
+    SEQ_MASK,
+    START_TYPES,
+    STATE_TYPES,
+    blank,
+    fits,
+    into_wal,
+    streams_of,
+)
 
-SCHEMA_VERSION = 2
 _BUSY_MS = 5000
-_SEQ_BITS = 48
-_SEQ_MASK = (1 << _SEQ_BITS) - 1
-_CODE = {stream: code for code, stream in enumerate(STREAMS, 1)}
-
-_SCHEMA = f"""
-CREATE TABLE segment(gw TEXT NOT NULL, store TEXT NOT NULL, series TEXT NOT NULL, number INTEGER NOT NULL);
-CREATE TABLE start(stream TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE common(  -- what many records have in common
-  id INTEGER PRIMARY KEY, boot TEXT NOT NULL, kind TEXT NOT NULL, source TEXT NOT NULL, err_ms INTEGER);
-CREATE TABLE record(
-  id INTEGER PRIMARY KEY,  -- stream code << {_SEQ_BITS} | seq: one b-tree, no index
-  common INTEGER NOT NULL, t INTEGER NOT NULL, mono INTEGER NOT NULL, body BLOB NOT NULL, hash BLOB NOT NULL);
-CREATE TABLE state(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE VIEW records AS
-  SELECT CASE record.id >> {_SEQ_BITS} {" ".join(f"WHEN {code} THEN '{name}'" for name, code in _CODE.items())} END AS stream,
-    record.id & {_SEQ_MASK} AS seq, strftime('%Y-%m-%dT%H:%M:%fZ', t / 1e6, 'unixepoch') AS time,
-    common.source AS time_source, common.err_ms AS time_err_ms, common.kind, CAST(body AS TEXT) AS body,
-    lower(hex(hash)) AS hash, t, mono, common.boot
-  FROM record JOIN common ON common.id = record.common;
-"""  # noqa: S608
 
 _Row = tuple[int, int, int, int, bytes, bytes]
 _Common = tuple[str, str, TimeQuality]
-START_TYPES, STATE_TYPES, COMMON_TYPES = (str, int, bytes), (str, bytes), (int, str, str, str, int | None)
-RECORD_TYPES = (int, int, int, int, bytes, bytes)
 
 
 class Head(NamedTuple):
@@ -64,24 +53,6 @@ class Slice(NamedTuple):
 
     prev: bytes
     records: list[Record]
-
-
-def blank(path: Path) -> apsw.Connection:
-    """A new file with nothing but the schema, open for its first transaction."""
-    db = apsw.Connection(str(path))
-    _into_wal(db)
-    with transaction(db):
-        db.execute(_SCHEMA)
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    return db
-
-
-def _into_wal(db: apsw.Connection) -> None:
-    """Each commit durable by one sync of the WAL. SQLite tells only at the end of its answer that it could not."""
-    mode = list(db.execute("PRAGMA journal_mode = WAL"))
-    if mode != [("wal",)]:
-        raise apsw.CantOpenError(f"journal mode {mode}")
-    list(db.execute("PRAGMA synchronous = FULL"))
 
 
 def create(path: Path, identity: Identity, heads: Mapping[Stream, Head], state: Mapping[str, bytes]) -> None:
@@ -119,7 +90,7 @@ class Segment:
             try:
                 self._db.set_busy_timeout(_BUSY_MS)
                 if writable:
-                    _into_wal(self._db)
+                    into_wal(self._db)
                 else:
                     self._db.wal_autocheckpoint(0)
                 self.version: int = self._one("PRAGMA user_version")[0]
@@ -179,14 +150,14 @@ class Segment:
         with store_errors(self.path):
             for stream in heads:
                 if row := self._last(stream, "hash"):
-                    heads[stream] = Head(row[0] & _SEQ_MASK, row[1])
+                    heads[stream] = Head(row[0] & SEQ_MASK, row[1])
         return heads
 
     def _last(self, stream: Stream, column: str) -> Any:
-        base = _CODE[stream] << _SEQ_BITS
+        base = CODE[stream] << SEQ_BITS
         return self._one(
             f"SELECT id, {column} FROM record WHERE id >= ? AND id <= ? ORDER BY id DESC LIMIT 1",  # noqa: S608
-            (base, base | _SEQ_MASK),
+            (base, base | SEQ_MASK),
         )
 
     def state(self) -> dict[str, bytes]:
@@ -215,7 +186,7 @@ class Segment:
                 rows = self._chained(stream, heads[stream], items)
                 self._db.executemany("INSERT INTO record VALUES(?, ?, ?, ?, ?, ?)", rows)
                 if rows:
-                    new[stream] = Head(rows[-1][0] & _SEQ_MASK, rows[-1][5])
+                    new[stream] = Head(rows[-1][0] & SEQ_MASK, rows[-1][5])
             for key, value in state.items():
                 if value is None:
                     self._db.execute("DELETE FROM state WHERE key = ?", (key,))
@@ -225,7 +196,7 @@ class Segment:
 
     def _chained(self, stream: Stream, head: Head, drafts: Sequence[Draft]) -> list[_Row]:
         hash_of = self._hashers[stream]
-        base = _CODE[stream] << _SEQ_BITS
+        base = CODE[stream] << SEQ_BITS
         prev = head.hash
         rows = []
         last: tuple[str, str, TimeQuality] | None = None
@@ -275,12 +246,12 @@ class Segment:
         return Slice(prev, records)
 
     def _records(self, stream: Stream, first: int, prev: bytes, limit: int) -> Iterator[Record]:
-        base = _CODE[stream] << _SEQ_BITS
+        base = CODE[stream] << SEQ_BITS
         hash_of = self._hashers[stream]
         known = self._commons
         rows = self._db.execute(
             "SELECT id, common, t, mono, body, hash FROM record WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",
-            (base | first, base | _SEQ_MASK, limit),
+            (base | first, base | SEQ_MASK, limit),
         )
         for seq, (id_, common, t, mono, body, hash_) in enumerate(rows, first):
             boot, kind, tq = known.get(common) or self._common(common)
@@ -298,7 +269,7 @@ class Segment:
         return self._commons[number]
 
     def _hash_before(self, stream: Stream, seq: int) -> bytes:
-        row = self._one("SELECT hash FROM record WHERE id = ?", (_CODE[stream] << _SEQ_BITS | (seq - 1),))
+        row = self._one("SELECT hash FROM record WHERE id = ?", (CODE[stream] << SEQ_BITS | (seq - 1),))
         if row is None:
             row = self._one("SELECT hash FROM start WHERE stream = ? AND seq = ?", (stream.value, seq - 1))
         if row is None:
@@ -328,7 +299,7 @@ class Segment:
         """The last record that is here and fits its chain, or the head that this segment goes on from. Reads all of it."""
         good = self.starts()[stream]
         seq = good.seq + 1
-        while (seq := self.next_good(stream, seq, _SEQ_MASK)) <= _SEQ_MASK:
+        while (seq := self.next_good(stream, seq, SEQ_MASK)) <= SEQ_MASK:
             last = self.read(stream, seq, 1000, 1 << 30).records[-1]
             good = Head(last.seq, last.hash)
             seq = last.seq + 1
@@ -336,7 +307,7 @@ class Segment:
 
     def next_good(self, stream: Stream, seq: int, end: int) -> int:
         """The first number from `seq` to `end` whose record is here and fits its chain; `end + 1` where there is none."""
-        base = _CODE[stream] << _SEQ_BITS
+        base = CODE[stream] << SEQ_BITS
         while seq <= end:
             with store_errors(self.path):
                 seq = next_readable(self._db, base | seq, base | end) - base
@@ -369,17 +340,3 @@ def next_readable(db: apsw.Connection, first: int, end: int) -> int:
             return int(row[0][0]) if row else end + 1  # type: ignore[arg-type]
         id_, step = (below + id_) // 2, 1
     return end + 1
-
-
-def fits(row: Sequence[object], types: Sequence[type | UnionType]) -> bool:
-    """Whether it has cells of these types: what a damaged page gives is not always what its columns took."""
-    return len(row) == len(types) and all(map(isinstance, row, types))
-
-
-def span_of(stream: Stream) -> tuple[int, int]:
-    """The least and the greatest id that a record of this stream may have."""
-    return _CODE[stream] << _SEQ_BITS, _CODE[stream] << _SEQ_BITS | _SEQ_MASK
-
-
-def streams_of(series: Series) -> list[Stream]:
-    return [stream for stream, s in SERIES.items() if s == series]

@@ -13,7 +13,8 @@ from model.record import SERIES, Series, Stream, genesis
 from sync.journal.files import bytes_of, store_errors, sync_directory, write_again, write_durably
 from sync.journal.migrate import migrate
 from sync.journal.salvage import ASIDE, salvage
-from sync.journal.segment import SCHEMA_VERSION, Head, Identity, Segment, streams_of
+from sync.journal.schema import SCHEMA_VERSION, streams_of
+from sync.journal.segment import Head, Identity, Segment
 
 STORE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FILE = re.compile(rf"((core|reading|diag)-(\d{{6}})\.db)({re.escape(ASIDE)}.*)?")

@@ -8,7 +8,8 @@ from pathlib import Path
 from model.errors import StoreFull
 from model.record import Draft, Series, Stream, genesis
 from sync.journal.files import store_errors, sync_directory
-from sync.journal.segment import Head, Identity, Segment, create, streams_of
+from sync.journal.schema import streams_of
+from sync.journal.segment import Head, Identity, Segment, create
 from sync.journal.shelf import ALL, File, Shelf, file_name, number_of
 
 DRAFT = ".new"

@@ -28,7 +28,7 @@ from sync.contract.witness import Witness, opened
 from sync.evidence.source import with_evidence
 from sync.evidence.verify import Verdict, verify
 from sync.journal.journal import Journal
-from sync.journal.segment import span_of
+from sync.journal.schema import span_of
 
 
 class NtpClock(SystemClock):

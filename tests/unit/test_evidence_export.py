@@ -25,7 +25,7 @@ from sync.evidence.entries import Entry, Held, Row, StoreHeld
 from sync.evidence.export import Export, write
 from sync.evidence.source import with_evidence
 from sync.evidence.verify import verify
-from sync.journal.segment import span_of
+from sync.journal.schema import span_of
 
 ROOT = Path(__file__).parents[2]
 READING = Stream.READING

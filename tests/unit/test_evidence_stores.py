@@ -18,7 +18,8 @@ from sync.evidence.entries import Evidence
 from sync.evidence.report import cannot_know, document
 from sync.evidence.segment import Vanished
 from sync.evidence.source import with_evidence
-from sync.journal.segment import Head, span_of
+from sync.journal.schema import span_of
+from sync.journal.segment import Head
 
 GOOD = ("yes", "yes", "yes", "yes")
 READING = Stream.READING

@@ -17,7 +17,7 @@ from sync.contract.signing import private_key
 from sync.contract.witness import Committed, Witness
 from sync.evidence.chain import Who, Why
 from sync.evidence.report import Open, WitnessTold, cannot_know
-from sync.journal.segment import span_of
+from sync.journal.schema import span_of
 
 GOOD = ("yes", "yes", "yes", "yes")
 READING = Stream.READING
