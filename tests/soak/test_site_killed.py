@@ -51,8 +51,9 @@ class Killer:
             for name in victims:
                 await self._kill(name)
         await self._site.bus.command("press" if number % 2 else "release", slave=LIFT)
-        for name in sorted(victims, key=PARTS[::-1].index if chance.random() < 0.5 else PARTS.index):
-            await self._start(name)
+        # at once: the centre is ready only when there is a broker
+        chance.shuffle(victims)
+        await asyncio.gather(*(self._start(name) for name in victims))
 
     async def _kill(self, name: str) -> None:
         self.kills[name] += 1

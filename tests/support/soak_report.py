@@ -54,7 +54,7 @@ def growth(taken: Mapping[str, Sequence[Takes]]) -> tuple[str, list[str]]:
         fds = [median(one.fds for one in part) for part in (first, last)]
         most = max(one.rss for one in seen) / 1e6
         rows.append([name, len(seen), *(f"{one:.1f}" for one in (*rss, most)), *fds])
-        if rss[1] > 1.25 * rss[0] + 10 or fds[1] > fds[0] + 5:
+        if rss[1] > 1.25 * rss[0] + 10 or fds[1] > fds[0] + 10:
             grown.append(name)
     return table(
         ("process", "looks", "RSS first MB", "RSS last MB", "RSS most MB", "fds first", "fds last"), rows
