@@ -24,7 +24,6 @@ from sync.mqtt import MqttLink, MqttSettings
 BACKOFF_S = 0.5
 BACKOFF_DOUBLINGS = 1
 """At most 1 s between two tries: all gateways wait for the few that a broker has of us."""
-READ_AHEAD_BYTES = 1024 * 1024
 
 log = logging.getLogger(__name__)
 
@@ -118,17 +117,11 @@ class Intake(ABC):
         await self._ready.wait()
         while True:
             await self._inbox.some()
-            await self._gathered()
+            for _ in range(2):  # a turn of the loop to look at the socket, one to read it: an alarm may have come
+                await asyncio.sleep(0)
             group = self._inbox.group(self._store.commit_s)
             outcome = self._ingest.take(group, self._inbox.dropped())
             self._answer(outcome)
-
-    async def _gathered(self) -> None:
-        """Until nothing more is to be read at once: an alarm may stand behind the batches that came before it."""
-        known = -1
-        while known < (known := self._inbox.bytes) < READ_AHEAD_BYTES:
-            for _ in range(2):  # a turn of the loop to look at the socket, one to read it
-                await asyncio.sleep(0)
 
     def _answer(self, outcome: Outcome) -> None:
         self._publish(outcome.acks)

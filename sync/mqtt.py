@@ -4,6 +4,7 @@ paho's queue is never used: what the broker's Receive Maximum does not allow yet
 """
 
 import asyncio
+import select
 import socket
 import ssl
 from collections import deque
@@ -32,6 +33,8 @@ PUBACK_TIMEOUT_S = 60.0
 NO_SUBSCRIBER = 0x10
 """PUBACK reason code of MQTT 5: accepted, but nobody is subscribed."""
 
+PACKETS_AT_ONCE = 64
+"""Before the loop looks after others."""
 PACKET_MAX_BYTES = 256 * 1024 * 1024
 """Of MQTT; a broker may allow less."""
 
@@ -69,6 +72,7 @@ class MqttLink:
         self._client: paho.Client | None = None
         self._sock: Any = None
         self._secured: SecuredSocket | None = None
+        self._poll = select.poll()
         self._writing = False
         self._ticker: asyncio.TimerHandle | None = None
         self._connected: asyncio.Future[None] = self._loop.create_future()
@@ -158,6 +162,8 @@ class MqttLink:
         client.on_socket_close = lambda _c, _u, closing: self._release() if closing is self._sock else None
         self._client = client
         self._sock = sock
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
         self._secured = sock if isinstance(sock, SecuredSocket) else None
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_reader(self._sock, self._readable)
@@ -239,15 +245,25 @@ class MqttLink:
     # paho on our loop
 
     def _readable(self) -> None:
-        assert self._client
-        while True:
+        """Take what has come: an alarm may stand behind the batches before it."""
+        for _ in range(PACKETS_AT_ONCE):
+            if self._client is None or self._sock is None:
+                return
             rc = self._client.loop_read()
             if rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 self._gone(paho.error_string(rc))
                 return
-            if not (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
+            if not self._more():
                 break
+        else:
+            self._loop.call_soon(self._readable)
         self._flush()
+
+    def _more(self) -> bool:
+        """Whether there is something to read now; what TLS has unpacked already is not seen at the socket."""
+        if self._sock is None:
+            return False
+        return (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0) or bool(self._poll.poll(0))
 
     def _deliver(self, message: paho.MQTTMessage) -> None:
         """A defect in whoever listens ends the connection: paho would give him the same message again and again."""
