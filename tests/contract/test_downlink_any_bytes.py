@@ -34,6 +34,7 @@ from sync.contract.topics import (
     down_hashes,
     up_hash_request,
 )
+from sync.lane import EPOCH_STEP_MAX
 from sync.mqtt import MqttLink, MqttSettings
 
 HEARD: list[Stream] = [stream for stream in STREAMS if stream is not Stream.DIAG]
@@ -225,7 +226,8 @@ class Downlink(RuleBasedStateMachine):
 
     def _expect_ack(self, stream: Stream, ack: Ack) -> None:
         mark, own = self.marks[stream], self._own(stream, ack.upto)
-        stale = ack.ingest < mark.epoch or (ack.ingest == mark.epoch and ack.upto < mark.upto)
+        near = mark.epoch <= ack.ingest <= mark.epoch + EPOCH_STEP_MAX
+        stale = not near or (ack.ingest == mark.epoch and ack.upto < mark.upto)
         settled = any(a <= ack.upto <= b for a, b, _ in ack.refused)
         if stale:
             self.ignored += 1
@@ -235,6 +237,8 @@ class Downlink(RuleBasedStateMachine):
             self.ignored += 1
         else:
             refused = {n for a, b, _ in ack.refused for n in range(a, min(b, 2 * len(self.written[stream])) + 1)}
+            if ack.upto >= mark.upto:  # what was acknowledged is not refused later
+                refused = {n for n in refused if n > mark.upto} | mark.refused
             self.marks[stream] = Mark(ack.upto, ack.ingest, frozenset(refused))
 
     @invariant()
