@@ -101,19 +101,19 @@ def measure(depth: Depth, drafts: list[Draft]) -> None:
         first = committed.upto(READING)
         end_at = until(lambda: committed.upto(READING) >= end, "all committed", 300)
         until(lambda: site.acknowledged(READING) >= depth.stored, "all acknowledged")
-        depth.plot_ms.append(_plot(site, len(depth.plot_ms)))
+        depth.plot_ms.append(_plot(depth))
     depth.drain.append((end - first) / (end_at - first_at))
     depth.start_s.append(first_at - gateway.started_at)
     depth.stored = end
 
 
-def _plot(site: Site, number: int) -> float:
+def _plot(depth: Depth) -> float:
     """Milliseconds until the daemon has answered with a day of one point, another each time."""
-    since = T0 + number * DAY_US // 2
+    number = len(depth.plot_ms)
+    asked = {"device": f"dev{number:02}", "point": f"p{number:02}"}
+    since = T0 + number * depth.stored * STEP_US // 10
     started = time.perf_counter()
-    (plot,) = ask(
-        site.data(), "plot", device=f"dev{number:02}", point=f"p{number:02}", since=since, until=since + DAY_US
-    )
+    (plot,) = ask(depth.site.data(), "plot", **asked, since=since, until=since + DAY_US)
     took = 1000 * (time.perf_counter() - started)
     assert plot["minutes"]
     return took
