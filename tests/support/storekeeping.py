@@ -20,7 +20,7 @@ from sync.lane import Watermark
 
 DAY_US = 86_400_000_000
 SEGMENT_BYTES = 256 * 1024
-RESERVE_BYTES = 64 * 1024
+RESERVE_BYTES = 256 * 1024  # a full segment must find room in it to be taken over by a new one
 
 
 class SetClock:
