@@ -139,12 +139,13 @@ class Store:
         try:
             self._refresh()
             yield
+            started = time.monotonic()
+            self.db.execute("COMMIT")
+            self.commit_s = time.monotonic() - started
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:  # SQLite has rolled back by itself after some errors
+                self.db.execute("ROLLBACK")
             raise
-        started = time.monotonic()
-        self.db.execute("COMMIT")
-        self.commit_s = time.monotonic() - started
 
     def _refresh(self) -> None:
         """What another process has committed since makes our lanes stale; words never change."""

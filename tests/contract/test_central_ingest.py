@@ -317,6 +317,21 @@ def test_will_of_another_session_is_void(centre: Centre) -> None:
     assert centre.get("SELECT online FROM gateway") == 0
 
 
+def test_nothing_is_stored_of_a_group_that_fails(start: MakeCentre) -> None:
+    """All of a transaction or nothing; another life of the centre takes it."""
+    source = Source(count=5)
+
+    def group() -> Iterator[tuple[str, bytes]]:
+        yield source.batch()
+        raise OSError
+
+    centre = start()
+    with pytest.raises(OSError):  # noqa: PT011
+        centre.ingest.take(group())
+    assert centre.seqs == []
+    assert start().ack(source.batch())["upto"] == 5
+
+
 def test_golden_batch_of_the_document(centre: Centre) -> None:
     """The bytes that `docs/contract` shows to other implementations are taken as they stand."""
     vectors = json.loads((Path(__file__).parents[2] / "docs/contract/vectors.json").read_text(encoding="utf-8"))
