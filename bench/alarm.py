@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.acknowledgements import Acknowledgements
 from bench.drain import READING, backlog
+from bench.load import SETTLE_S
 from bench.modbus import ModbusServer, devices
 from bench.options import Options
 from bench.polls import polls
@@ -54,30 +55,35 @@ def latencies(committed: Committed, heard: Acknowledgements, gw: str = GW) -> li
     return found
 
 
-def loaded_and_idle(options: Options, number: int, template: Path, size: int, count: int) -> list[list[float]]:
-    """Latencies of `count` alarms while a backlog drains, and of as many after it."""
-    directory = options.directory / f"alarm-{number}"
+def at_a_site(options: Options, count: int, backlog_of: tuple[Path, int] | None) -> list[float]:
+    """Latencies of `count` alarms: while a backlog of so many records drains, or with nothing else to do."""
+    directory = options.directory / "alarm"
     site = Site(directory)
-    shutil.copytree(template, site.data() / "stores")
     with ExitStack() as stack:
         stack.enter_context(site.brokered())
         stack.enter_context(site.centre())
-        server = stack.enter_context(ModbusServer(_devices(2 * count), directory / "modbus.log"))
+        server = stack.enter_context(ModbusServer(_devices(count), directory / "modbus.log"))
         committed = Committed(site)
         stack.callback(committed.close)
         heard = stack.enter_context(Acknowledgements(site))
-        stack.enter_context(site.gateway(buttons(server.port, 2 * count)))
-        until(lambda: committed.upto(READING), "the drain has begun")
+        if backlog_of:
+            shutil.copytree(backlog_of[0], site.data())
+        stack.enter_context(site.gateway(buttons(server.port, count)))
+        if backlog_of:
+            until(lambda: committed.upto(READING), "the drain has begun")
+        else:
+            site.wait_online()
+            time.sleep(SETTLE_S)
         press([server], 0, count, 0.03)
-        until(lambda: committed.upto(READING) >= size, "the backlog is drained", 300)
-        drained = time.time_ns() // 1000
-        time.sleep(1)
-        press([server], count, count, 0.03)
-        until(lambda: committed.count("alarm.raised/1") >= 2 * count, "all alarms at the centre")
+        drained = None
+        if backlog_of:
+            until(lambda: committed.upto(READING) >= backlog_of[1], "the backlog is drained", 300)
+            drained = time.time_ns() // 1000
+        until(lambda: committed.count("alarm.raised/1") >= count, "all alarms at the centre")
         heard.all(GW, committed.upto("alarm"))
         found = latencies(committed, heard)
     shutil.rmtree(directory)
-    return [[ms for t, ms in found if t < drained], [ms for t, ms in found if t >= drained]]
+    return [ms for t, ms in found if drained is None or t < drained]
 
 
 def on_a_thin_link(options: Options, gateways: int, template: Path, count: int) -> list[list[float]]:
@@ -99,7 +105,7 @@ def on_a_thin_link(options: Options, gateways: int, template: Path, count: int) 
             link.ask(json.dumps(LINK))
             server = stack.enter_context(ModbusServer(_devices(count), site.directory / f"modbus-{name}.log"))
             servers.append(server)
-            shutil.copytree(template / name, site.data(name) / "stores")
+            shutil.copytree(template / name, site.data(name))
             stack.enter_context(site.gateway(buttons(server.port, count), name, url))
         until(lambda: all(committed.upto(READING, name) for name in names), "the drains have begun")
         press(servers, 0, count, 0.15)
@@ -117,10 +123,9 @@ def run(options: Options) -> Report:
     template = options.directory / "template"
     backlog(template, list(polls(size)))
     loaded, idle = [], []
-    for number in range(options.pick(5, 1)):
-        under, after = loaded_and_idle(options, number, template, size, count)
-        loaded.append(under)
-        idle.append(after)
+    for _ in range(options.pick(5, 1)):
+        idle.append(at_a_site(options, count, None))
+        loaded.append(at_a_site(options, count, (template, size)))
     shutil.rmtree(template)
     for gw in range(1, options.pick(5, 1) + 1):
         backlog(options.directory / "thin-template" / f"gw-{gw}", list(polls(thin_size)), f"gw-{gw}")
@@ -132,7 +137,7 @@ def run(options: Options) -> Report:
         method=(
             f"{count} lift alarms per run, each a button of its own behind Modbus TCP, debounced by the real rule. The alarm's stamp "
             "says when debouncing ended; it is committed when the centre's acknowledgement is heard at the broker.\n"
-            f"While a backlog of {size:,} poll records drains, then with nothing behind it, in one run; then again with a backlog at "
+            f"With nothing else to do and while a backlog of {size:,} poll records drains, turn by turn; then again with a backlog at "
             "five gateways, each on a link of 256 kbit/s with a round trip of 300 ms."
         ),
         targets=[

@@ -7,28 +7,21 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import bare
-from bench.append import appended_in_groups
 from bench.options import Options
 from bench.polls import POINTS, polls
 from bench.process import Watched, until
 from bench.profiler import Profiler
 from bench.report import Line, Report, Target, ratios
 from bench.site import GW, Committed, Site
+from bench.stored import CHUNK, capture
 from model.record import Draft
-from sync.journal.journal import Journal
 
 READING = "reading"
 
 
-def backlog(stores: Path, drafts: list[Draft], gw: str = GW) -> None:
-    """A store with these records, of which the centre knows nothing."""
-
-    async def fill() -> None:
-        journal = await Journal.open(stores, gw)
-        await appended_in_groups(journal, drafts)
-        await journal.close()
-
-    asyncio.run(fill())
+def backlog(data: Path, drafts: list[Draft], gw: str = GW) -> None:
+    """A data directory with these records, of which the centre knows nothing."""
+    asyncio.run(capture(data, gw, (drafts[first : first + CHUNK] for first in range(0, len(drafts), CHUNK))))
 
 
 class Drained:
@@ -37,7 +30,7 @@ class Drained:
     def __init__(self, options: Options, template: Path, count: int, number: int, *, profiled: bool = False) -> None:
         directory = options.directory / f"drain-{number}"
         site = Site(directory)
-        shutil.copytree(template, site.data() / "stores")
+        shutil.copytree(template, site.data())
         with ExitStack() as stack:
             broker = stack.enter_context(site.brokered())
             centre = stack.enter_context(site.centre())

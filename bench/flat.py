@@ -9,23 +9,17 @@ from itertools import cycle, islice
 from bench.append import posted_one_by_one
 from bench.drain import READING
 from bench.options import Options
-from bench.polls import BOOT, POINTS, T0, point_map, polls, spread
+from bench.polls import T0, polls, spread
 from bench.process import until
 from bench.report import Line, Report, Target, ratios
 from bench.site import GW, Committed, Site
-from central.store import Store as Centre
+from bench.stored import CHUNK, capture
 from gateway.client import ask
-from gateway.projection.file import ViewFile
-from gateway.projection.round import Round
-from gateway.records import point_map_draft
-from model.observation import Poll
-from model.record import Draft, Stream
-from model.time import Stamp, TimeQuality
+from model.record import Draft
 from sync.journal.journal import Journal
 
 SMALL = 100_000
 LARGE = 10_000_000
-CHUNK = 10_000
 DEVICES = 20
 STEP_US = 1_000_000 // DEVICES
 """One poll of each device a second: 10 million are 5.8 days."""
@@ -46,38 +40,11 @@ class Depth:
     plot_ms: list[float] = field(default_factory=list)
 
 
-def _maps() -> list[tuple[Draft, dict[str, bytes]]]:
-    at = Stamp(BOOT, T0, TimeQuality("ntp", 12), 0)
-    maps = [point_map(f"dev{i:02}") for i in range(DEVICES)]
-    drafts = [(m.hash, point_map_draft(Poll(m.device, m, [0] * POINTS, at))) for m in maps]
-    return [(draft, {f"map/{hash_}": draft.body}) for hash_, draft in drafts]
-
-
-async def fill(depth: Depth, drafts: list[Draft]) -> None:
-    """Its records in the gateway's store and views and, as if they had been delivered, at the centre."""
-    site = depth.site
-    journal = await Journal.open(site.data() / "stores", GW)
-    for draft, state in _maps():
-        await journal.append([draft], state=state)
-    centre = Centre(site.centre_data)
-    centre.db.pragma("synchronous", "OFF")
-    views = ViewFile(site.data() / "views.db")
+def fill(depth: Depth, drafts: list[Draft]) -> None:
+    """Its records, at the gateway and delivered."""
     more = cycle(drafts)
-    for first in range(0, depth.stored, CHUNK):
-        await journal.append(spread(islice(more, CHUNK), first, STEP_US), urgent=True)
-        round_ = Round(views.marks)
-        with centre.db:
-            lane = centre.lane(GW, journal.store, READING)
-            while lane.upto < first + CHUNK:
-                found = await journal.read(Stream.READING, lane.upto + 1, CHUNK, 2**30)
-                centre.insert(lane, found.records)
-                lane.upto, lane.head = found.records[-1].seq, found.records[-1].hash
-                round_.take((journal.store, Stream.READING), found.records)
-            centre.save([lane])
-        views.write(round_)
-    views.close()
-    centre.close()
-    await journal.close()
+    chunks = (spread(islice(more, CHUNK), first, STEP_US) for first in range(0, depth.stored, CHUNK))
+    asyncio.run(capture(depth.site.data(), GW, chunks, depth.site.centre_data))
 
 
 def measure(depth: Depth, drafts: list[Draft]) -> None:
@@ -128,7 +95,7 @@ def run(options: Options) -> Report:
     small, large = depths
     names = {id(depth): f"{depth.stored:,}" for depth in depths}
     for depth in depths:
-        asyncio.run(fill(depth, drafts))
+        fill(depth, drafts)
     for _ in range(options.pick(5, 1)):
         for depth in depths:
             measure(depth, drafts)
