@@ -26,7 +26,7 @@ check: .venv/test ## style, types and the arrows between the rooms
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
 
-soak: .venv/test ## the long runs, 90 minutes: a thousand kill -9, a day at 60 times its speed, fuzzing (docs/soak.md)
+soak: .venv/test ## the long runs, 75 minutes: a thousand kill -9, a day at 60 times its speed, fuzzing (docs/soak.md)
 	@tests/prepare
 	@$(bin)/pytest -m soak --timeout=0 -s
 	@$(MAKE) fuzz
