@@ -84,7 +84,7 @@ async def damaged(directory: Path) -> Promises:
     path = f"{store}/core-000001.db"
     image[path] = bytes(4096) + (image[path] or b"")[4096:]
     put(image, directory)
-    promises.forked.add(store)
+    promises.damaged.add(store)
     return promises
 
 
@@ -101,6 +101,23 @@ async def test_process_that_died_of_the_disk(scratch: Path) -> None:
     died = recorded(scratch, "break", SEED, faulty=True)
     log = recorded(scratch, "start", SEED)
     await cut(scratch, log, SEED, since=len(died))
+
+
+async def test_names_that_the_disk_forgets(scratch: Path) -> None:
+    """SQLite takes no notice of a directory that could not be synced; what is answered needs the name of its WAL all the same."""
+    disk, promises = played(scratch, recorded(scratch, "names", SEED, faulty=True))
+    for choice in extremes(disk.pending()):
+        await survive(disk, promises, choice, scratch / "after", "at the end")
+
+
+async def test_discarded_store(scratch: Path) -> None:
+    """It is there, or it is gone; half of it is no store."""
+    log = recorded(scratch, "leave", SEED)
+    renamed = max(position for position, entry in enumerate(log) if entry.kind is Kind.RENAME)
+    for moment in range(renamed + 1, renamed + 6):
+        disk, promises = played(scratch, log[:moment])
+        for choice in extremes(disk.pending()):
+            await survive(disk, promises, choice, scratch / "after", f"cut at {moment}")
 
 
 async def test_salvage(scratch: Path) -> None:

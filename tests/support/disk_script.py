@@ -1,8 +1,8 @@
 """A process that uses a journal and says, in the disk's log, what it was told: `python -m support.disk_script DIRECTORY WHAT SEED`.
 
 WHAT is `use`, or `fork`, which also does that, both with syncs that fail now and then where there is a DISK_CONTROL;
-`break`, which ends without closing when no sync is done any more; or `start`, which opens what is there, appends a
-little and closes. What is refused is said by nobody.
+`start`, which opens what is there, appends a little and closes; or one of the others, each a story of its own. What is
+refused is said by nobody.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import msgspec
 
 from model.errors import StoreError
 from model.record import STREAMS, Stream
-from support.diskfaults import FOR_EVER, SYNCS, Faults, mark, own_faults
+from support.diskfaults import SYNCS, Faults, Kind, mark, own_faults
 from support.journals import GW, drafts, drop_oldest
 from support.source import at
 from sync.journal.journal import Journal
@@ -87,10 +87,30 @@ class Script:
         self._journal = await Journal.open(self._directory, GW, group_s=0, reserve_bytes=0)
         for stream in WRITTEN:
             await self.append(stream)
-        self._faults.arm(errno.EIO, *SYNCS, last=FOR_EVER)
+        self._faults.arm(errno.EIO, *SYNCS)
         for stream in WRITTEN:
             await self.append(stream, 1000, 20)
         os._exit(0)
+
+    async def leave(self) -> None:
+        """A store is forked at its very end, drained and discarded."""
+        await self.start()
+        self._journal = await Journal.open(self._directory, GW, group_s=0, reserve_bytes=0)
+        store = self._journal.store
+        say(forking=store)
+        await self._journal.fork(store, {stream: self._journal.head(stream) for stream in STREAMS})
+        await self.append(Stream.EVENT)
+        await self.discard()
+        await self._journal.close()
+
+    async def forget_names(self) -> None:
+        """The disk keeps what is in files, and no name of a new one."""
+        assert self._faults
+        await self.start()
+        self._faults.arm(errno.EIO, Kind.SYNC_NAMES)
+        with suppress(StoreError):
+            await self.start()
+        self._faults.lift()
 
     async def start(self) -> None:
         """Open what is there, and take some records of each stream."""
@@ -132,10 +152,9 @@ def say(**what: Any) -> None:
 async def main(directory: Path, what: str, seed: str) -> None:
     faults = own_faults() if "DISK_CONTROL" in os.environ else None
     script = Script(directory, random.Random(f"{what} {seed}"), faults)
-    if what == "start":
-        await script.start()
-    elif what == "break":
-        await script.break_off()
+    whole = {"start": script.start, "leave": script.leave, "names": script.forget_names, "break": script.break_off}
+    if what in whole:
+        await whole[what]()
     else:
         for _ in range(LIVES):
             await script.use(forks=what == "fork")
