@@ -11,7 +11,7 @@ Message = tuple[str, bytes]
 
 INBOX_MAX_BYTES = 64 * 1024 * 1024
 """Beyond this, batches are dropped, alarms excepted: their gateways send them again."""
-WORK_MIN_S, WORK_MAX_S = 0.003, 0.01
+WORK_MIN_S, WORK_MAX_S = 0.001, 0.01
 """On one group: less is not worth a commit and its answers, and an alarm that comes now waits for its end."""
 
 _BULK = tuple(f"/up/{stream}" for stream in Stream if stream is not Stream.ALARM)

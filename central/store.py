@@ -1,5 +1,6 @@
 """The centre's database: `Store` ingests, in one thread at a time; all others open a connection of their own."""
 
+import fcntl
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -108,6 +109,7 @@ class Store:
         self.db.pragma("journal_mode", "WAL")
         self.db.pragma("synchronous", "FULL")
         self._prepare(data)
+        self._turn = open(data / "writer.lock", "a")
         self.commit_s = 0.0
         """How long the last commit took."""
         self.epoch = 0
@@ -131,12 +133,15 @@ class Store:
 
     def close(self) -> None:
         self.db.close()
+        self._turn.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing; no other process writes meanwhile, and what others have written before is seen."""
-        self.db.execute("BEGIN IMMEDIATE")
+        # SQLite would sleep and try again: whoever is unlucky waits for seconds
+        fcntl.flock(self._turn, fcntl.LOCK_EX)
         try:
+            self.db.execute("BEGIN IMMEDIATE")
             self._refresh()
             yield
             started = time.monotonic()
@@ -146,6 +151,8 @@ class Store:
             if self.db.in_transaction:  # SQLite has rolled back by itself after some errors
                 self.db.execute("ROLLBACK")
             raise
+        finally:
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     def _refresh(self) -> None:
         """What another process has committed since makes our lanes stale; words never change."""
