@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import Any, Literal, NamedTuple
 
 from gateway.demo.deadtimes import SLACK_US, DeadTime
@@ -123,7 +123,8 @@ def views(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) 
 def tags(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) -> Found:
     """Between two dead times the windows of a tag count its reads on the wire; those inside them may be counted or not.
 
-    Windows of one tag follow each other.
+    Windows of one tag follow each other. The read that begins a visit is told at once, in a window of its own; others that
+    came in with it have the same time, and begin the next one.
     """
     reads: dict[str, list[int]] = {}
     for event in wire:
@@ -135,7 +136,7 @@ def tags(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) -
             windows.setdefault(row.body["epc"], []).append(row)
     seen = Counter(row.body["epc"] for row in rows if row.kind == "tag.seen/1")
     missing: list[Missing] = []
-    twice = [epc for epc, own in windows.items() if any(_begin(w) <= before.mono for before, w in pairwise(own))]
+    twice = [epc for epc, own in windows.items() if any(starmap(_overlap, pairwise(own)))]
     twice += [epc for epc, arrivals in seen.items() if arrivals > 1 + len(dead)]
     for epc, monos in reads.items():
         lost = int(not seen[epc] and any(not _covered(dead, mono) for mono in monos))
@@ -230,9 +231,11 @@ def _excuse(begin: int, end: int, dead: Sequence[DeadTime], enough_us: int) -> W
     return "lost" if end - alive >= enough_us else "dead_time"
 
 
-def _begin(window: Row) -> int:
+def _overlap(before: Row, window: Row) -> bool:
     """A window's record has the time of its last read."""
-    return window.mono - (int(window.body["last"]) - int(window.body["first"]))
+    begin = window.mono - (window.body["last"] - window.body["first"])
+    came_with_the_first = before.body["n"] == 1 and window.body["first"] == before.body["last"]
+    return bool(begin <= before.mono) and not came_with_the_first
 
 
 def _covered(dead: Sequence[DeadTime], mono: int) -> bool:

@@ -276,6 +276,39 @@ def test_wrong_counts_of_tags(spoil: Callable[[Story], object], what: str) -> No
     assert {problem for problem, _ in found(story.judge())} == {what}
 
 
+def first_reads(story: Story, came: int) -> None:
+    """A tag whose first reads after the restart came in one piece at 117, since the gateway was busy; the rest by 117.9.
+
+    `came` of them are told, each in a window of its own; the others begin the window that follows.
+    """
+    first = 117 * S + 10**15
+    story.rows = [row for row in story.rows if row.kind != "tag.window/1" or not 117 * S < row.mono < 118 * S]
+    for _ in range(came):
+        story.record(117 * S, "tag.window/1", device="d", epc="E1", n=1, first=first, last=first)
+    # wall clock and CLOCK_BOOTTIME are read one after the other: their distance is not the same each time
+    story.record(117 * S + 900_000 - 7, "tag.window/1", device="d", epc="E1", n=9, first=first, last=first + 900_000)
+
+
+def test_reads_that_came_with_the_first_one_of_a_visit() -> None:
+    """The read that begins it is told at once; those with it begin the next window at the same time. That is no double."""
+    story = portal()
+    first_reads(story, 1)
+    verdict = story.judge()
+    assert verdict.ok, verdict.problems
+
+
+def test_the_first_read_of_a_visit_is_told_twice() -> None:
+    """There were fewer reads on the wire, whatever the windows' times are."""
+    story = Story(Wired("d", "tags", "d"))
+    story.state(START + 1000, "online")
+    story.wire(110 * S, "tag", epc="E1")
+    story.record(110 * S, "tag.seen/1", device="d", epc="E1")
+    for _ in range(2):
+        story.record(110 * S, "tag.window/1", device="d", epc="E1", n=1, first=110 * S, last=110 * S)
+    story.state(120 * S, "online")
+    assert found(story.judge()) == [("twice", "E1")]
+
+
 def camera() -> Story:
     """A code in view from 110 to 115, and one from 120 on; the gateway is killed at 125 and back at 128."""
     story = Story(Wired("d", "views", "d"))
