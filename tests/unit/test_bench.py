@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bench import append, table
+from bench.__main__ import told
 from bench.options import Options
 from bench.report import Line, Report, Target, percentile
 
@@ -29,6 +30,13 @@ def test_the_table_says_what_was_met_and_what_was_missed() -> None:
     assert "| lost | 0 readings (0 to 20) | at most 0, each | **missed** |" in text
     assert "| rate | 1 | 12,346 | 12,346 | 12,346 | readings/s |" in text
     assert "Where the time of the gateway goes" in text
+
+
+def test_a_quick_run_judges_nothing() -> None:
+    """Its sizes are too small for any target."""
+    target = Target(Line("ours / theirs", "ratio", [0.4]), "at least", 0.5)
+    assert told(target, quick=False) == "ours / theirs: 0.4, at least 0.5: MISSED"
+    assert told(target, quick=True) == "ours / theirs: 0.4, at least 0.5: not judged"
 
 
 def test_a_percentile_is_a_value_that_was_seen() -> None:
