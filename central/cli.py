@@ -204,12 +204,13 @@ def _alarms(show: Show, *, data: Path) -> int:
         show.line("central.alarms.none")
         return OK
     show.table(
-        ("raised", "state", "alarm", "gateway", "device", "point", "acked_by", "reemits", "id"),
+        ("raised", "state", "alarm", "limit", "gateway", "device", "point", "acked_by", "reemits", "id"),
         [
             (
                 show.when(one["raised"], one["raised_tq"], one["raised_utc"]),
                 show.words(f"central.state.{one['state']}"),
                 show.words(f"alarm.{one['what']}"),
+                show.amount(one["limit"], one["unit"]),
                 one["gw"],
                 one["device"],
                 one["point"],

@@ -10,10 +10,11 @@ import msgspec
 from central.ranges import Range, size
 from central.store import SEQ_BITS
 from central.timeline import At, Timelines
-from model.errors import DoorpostError
+from model.bodies import AlarmBody
+from model.errors import ContractError, DoorpostError
 from model.record import chain_hash, genesis
 from model.time import TimeQuality
-from sync.contract.messages import Birth
+from sync.contract.messages import Birth, decode
 
 HEX = re.compile("[0-9A-Fa-f]+")
 ALARMS_SHOWN = 1000
@@ -98,18 +99,22 @@ def alarms(db: apsw.Connection) -> list[dict[str, Any]]:
     """Those that are not over first, then the newest; each with the last command about it.
 
     `raised` is what the gateway's clock said, `raised_utc` where that lies, None where nobody knows or its record is not here.
+    `limit`, in `unit`: which one was passed, by the last record about it; None where it has none.
     """
     found = _dicts(
         db,
         "SELECT alarm.id AS alarm, alarm.gw, what, device, point, CASE WHEN ended IS NOT NULL THEN 'ended' "
         "WHEN cleared IS NOT NULL THEN 'cleared' WHEN acked IS NOT NULL THEN 'acked' ELSE 'raised' END AS state, "
         "raised, received, repeats, reemits, acked, acked_by, cleared, ended, stream, store, seq, "
-        "urgent_only, quarantined FROM alarm LEFT JOIN lane ON lane.id = lane "
+        "urgent_only, quarantined, body FROM alarm LEFT JOIN lane ON lane.id = lane "
+        "LEFT JOIN record ON place = (lane << ? | seq) "
         "ORDER BY coalesce(ended, cleared) IS NOT NULL, coalesce(raised, received) DESC LIMIT ?",
+        SEQ_BITS,
         ALARMS_SHOWN,
     )
     located = Timelines(db).raised() if found else {}
     for alarm in found:
+        alarm.update(_passed(alarm.pop("body")))
         raised = located.get((alarm["gw"], alarm["alarm"]), {})
         alarm |= {f"raised_{part}": raised.get(part) for part in ("tq", "utc", "utc_tq")}
         alarm["urgent_only"], alarm["quarantined"] = bool(alarm["urgent_only"]), bool(alarm["quarantined"])
@@ -122,6 +127,14 @@ def alarms(db: apsw.Connection) -> list[dict[str, Any]]:
         )
         alarm["command"] = commands[0] if commands else None
     return found
+
+
+def _passed(body: bytes | None) -> dict[str, Any]:
+    try:
+        said = decode(body, AlarmBody) if body else None
+    except ContractError:  # somebody has changed it since it was taken
+        said = None
+    return {"limit": said and said.limit, "unit": said and said.cause and said.cause.unit}
 
 
 def alarm(db: apsw.Connection, beginning: str) -> tuple[str, str]:

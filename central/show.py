@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from model.errors import DoorpostError
-from model.texts import hint, text
+from model.table import aligned
+from model.texts import amount, hint, text
 
 
 class Show:
@@ -32,6 +33,9 @@ class Show:
             return local_time(utc)
         return self.words("central.clock_unset", time=local_time(t)) if tq and tq[0] == "unknown" else local_time(t)
 
+    def amount(self, value: float | None, unit: str | None) -> str:
+        return "" if value is None else amount(value, unit or "1")
+
     def record(self, one: dict[str, Any]) -> None:
         """As `doorpost store tail` shows it, with its gateway."""
         body = json.dumps(one["body"], ensure_ascii=False)
@@ -40,15 +44,21 @@ class Show:
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """`columns` are keys below `central.column`."""
+        heads = [self.words(f"central.column.{column}") for column in columns]
+        cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+        if not sys.stdout.isatty():
+            for line in aligned([heads, *cells]):
+                print(line, flush=True)
+            return
         from rich.console import Console
         from rich.table import Table
 
-        table = Table(box=None, pad_edge=False)
-        for column in columns:
-            # an id is there to be typed: it stays whole on a narrow terminal
-            table.add_column(self.words(f"central.column.{column}"), no_wrap=column == "id")
-        for row in rows:
-            table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+        for column, head in zip(columns, heads, strict=True):
+            # nothing is cut; an id is there to be typed, so it is not folded either
+            table.add_column(head, overflow="fold", no_wrap=column == "id")
+        for row in cells:
+            table.add_row(*row)
         Console(markup=False, emoji=False).print(table)
 
     def error(self, err: DoorpostError) -> None:

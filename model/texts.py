@@ -65,6 +65,11 @@ def size(count: int) -> str:
     return f"{value:.1f} {unit}" if unit != "B" else f"{count} B"
 
 
+def amount(value: float, unit: str) -> str:
+    """A value in its unit (UCUM) as people write it: `4.2 °C`."""
+    return f"{value:g}" + {"1": "", "Cel": " °C"}.get(unit, f" {unit}")
+
+
 def hint(code: str, /, lang: str, **params: object) -> str | None:
     """What the person can do about an error, where the catalogue knows something."""
     return _filled(f"error.{code}", f"hint_{_short(lang)}", params)

@@ -14,6 +14,8 @@ from model.texts import text
 if TYPE_CHECKING:
     from sync.evidence.report import WitnessTold
 
+_Range = tuple[dict[str, Any], int, int, str]
+"""Numbers of a stream, and the key of the words for them."""
 _SHOWN = 10
 """Lines of one sort for a person; `--json` has all."""
 _COLUMNS = (
@@ -45,12 +47,20 @@ def _export(show: Show, *, out: Path, data: Path) -> int:
     from sync.evidence.export import write
     from sync.evidence.source import with_evidence
 
-    written = with_evidence(data, lambda evidence: write(evidence, out, time.time_ns() // 1000))
+    began = time.time_ns() // 1000  # what a centre has had by then was in the streams when their ends were looked up
+    written = with_evidence(data, lambda evidence: write(evidence, out, began))
+    gaps = [gap._asdict() for gap in written.unreadable]
     if show.as_json:
-        show.document({"file": str(out), "records": written.records, "bytes": written.bytes})
+        show.document({"file": str(out), "records": written.records, "bytes": written.bytes, "unreadable": gaps})
     else:
         show.line(show.words("cli.store_export.done", file=out, records=written.records, bytes=written.bytes))
-    return Exit.OK
+        if gaps:
+            show.note(show.words("cli.store_export.unreadable", n=len(gaps)))
+        for gap in gaps[:_SHOWN]:
+            show.note(show.words("evidence.range", **gap | {"last": gap["last"] or "?"}))
+        if len(gaps) > _SHOWN:
+            show.note(show.words("evidence.more", n=len(gaps) - _SHOWN))
+    return Exit.PROBLEM if gaps else Exit.OK
 
 
 def _verify(show: Show, *, path: Path, key: Path, witness: Path | None, witness_key: Path | None) -> int:
@@ -70,7 +80,7 @@ def _verify(show: Show, *, path: Path, key: Path, witness: Path | None, witness_
         show.line(line)
     _table(show, found["complete"]["streams"])
     for code in found["cannot_know"]:
-        show.line(show.words(f"evidence.open.{code}"))
+        show.line(show.words(f"evidence.open.{code}", **_dates(found)))
     return Exit.OK if verdict.good else Exit.PROBLEM
 
 
@@ -98,9 +108,18 @@ def _lines(show: Show, found: dict[str, Any]) -> Iterator[str]:
     for one in bad[:_SHOWN]:
         why = show.words(f"evidence.why.{one['why']}")
         yield show.words("evidence.bad", store=one["store"], stream=one["stream"], seq=one["seq"], why=why)
-    yield show.words(f"evidence.complete.{found['complete']['answer']}")
-    yield from _ranges(show, streams, "missing", "evidence.lacks")
-    yield from _ranges(show, streams, "declared", "evidence.reason")
+    younger = found["complete"]["answer"] == "unknown" and "witness_younger" in found["cannot_know"]
+    yield show.words(f"evidence.complete.{'younger' if younger else found['complete']['answer']}")
+    missing = _ranges(streams, "missing", "evidence.lacks")
+    yield from _told_ranges(show, missing)
+    if any(why == "evidence.lacks.witness" for *_, why in missing):
+        yield show.words(f"evidence.due.{'here' if found['exported'] is None else 'export'}", **_dates(found))
+    yield from _told_ranges(show, [(one, a, b, "evidence.younger") for one in streams for a, b in one["younger"]])
+    yield from _told_ranges(show, _ranges(streams, "declared", "evidence.reason"))
+    for one in found["sealed"]:
+        ends = ", ".join(f"{stream} {seq}" for stream, seq in one["ends"].items())
+        yield show.words(f"evidence.sealed.{one['why']}", store=one["store"], ends=ends)
+        yield show.words(f"evidence.sealed.{'by' if one['by'] else 'nowhere'}", by=one["by"])
     yield show.words(
         f"evidence.device.{device['answer']}", n=device["checkpoints"], bad=device["unsigned"], key=found["key"]
     )
@@ -112,13 +131,21 @@ def _lines(show: Show, found: dict[str, Any]) -> Iterator[str]:
             yield show.words("evidence.boot", **numbers, **span, steps=len(boot["steps"]))
 
 
-def _ranges(show: Show, streams: list[dict[str, Any]], what: str, words: str) -> Iterator[str]:
-    all_ = [(one, *range_) for one in streams for range_ in one[what]]
-    for one, first, last, why in all_[:_SHOWN]:
-        told = show.words(f"{words}.{why}")
-        yield show.words("evidence.range", store=one["store"], stream=one["stream"], first=first, last=last, why=told)
-    if len(all_) > _SHOWN:
-        yield show.words("evidence.more", n=len(all_) - _SHOWN)
+def _dates(found: dict[str, Any]) -> dict[str, str]:
+    dates = {"made": found["witness"] and found["witness"]["made"], "exported": found["exported"]}
+    return {name: local_time(date) for name, date in dates.items() if date is not None}
+
+
+def _ranges(streams: list[dict[str, Any]], what: str, words: str) -> list[_Range]:
+    return [(one, first, last, f"{words}.{why}") for one in streams for first, last, why in one[what]]
+
+
+def _told_ranges(show: Show, ranges: list[_Range]) -> Iterator[str]:
+    for one, first, last, why in ranges[:_SHOWN]:
+        lane = {"store": one["store"], "stream": one["stream"]}
+        yield show.words("evidence.range", **lane, first=first, last=last, why=show.words(why))
+    if len(ranges) > _SHOWN:
+        yield show.words("evidence.more", n=len(ranges) - _SHOWN)
 
 
 def _table(show: Show, streams: list[dict[str, Any]]) -> None:

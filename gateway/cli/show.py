@@ -2,14 +2,14 @@
 
 import json
 import sys
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from gateway.settings.problem import SettingsInvalid
 from model.errors import DoorpostError
-from model.texts import hint, text
+from model.table import aligned
+from model.texts import amount, hint, text
 
 
 class Show:
@@ -59,10 +59,8 @@ class Show:
         if sys.stdout.isatty():
             _rich(heads, rows)
             return
-        widths = [max(map(_width, cells)) for cells in zip(heads, *rows, strict=True)]
-        for row in (heads, *rows):
-            cells = (cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True))
-            self.line("  ".join(cells).rstrip())
+        for line in aligned([heads, *rows]):
+            self.line(line)
 
 
 def local_time(micros: int) -> str:
@@ -74,20 +72,16 @@ def point(show: Show, one: dict[str, Any]) -> str:
     """`temperature 4.2 °C`, or why there is no value."""
     if one["value"] is None:
         return f"{one['name']} {show.words('quality.' + one['quality'])}"
-    unit = {"1": "", "Cel": " °C", "%": " %"}.get(one["unit"], " " + one["unit"])
-    return f"{one['name']} {one['value']:g}{unit}"
+    return f"{one['name']} {amount(one['value'], one['unit'])}"
 
 
 def _rich(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*heads)
+    table = Table()
+    for head in heads:
+        table.add_column(head, overflow="fold")  # an id is folded on a narrow terminal, never cut
     for row in rows:
         table.add_row(*row)
     Console(markup=False, emoji=False).print(table)
-
-
-def _width(cell: str) -> int:
-    """Columns on a terminal: a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in cell)

@@ -37,6 +37,7 @@ class Missing(NamedTuple):
 class Known:
     """What is said about a stream elsewhere. `signed`, `witnessed`: hashes by number; `upto`: what the centre has settled.
 
+    `due`: what the centre already had when the records were taken from the gateway, so that they must be here.
     `began`: a signed checkpoint has seen the stream begin there. `forgetful`: old audit records were dropped, and with them
     perhaps the word about an older loss. `partial`: there is more of the stream elsewhere.
     `end`: the stream's store is sealed, and what lies beyond does not count; `seal` has
@@ -47,6 +48,7 @@ class Known:
     signed: Mapping[int, bytes] = field(default_factory=dict)
     witnessed: Mapping[int, bytes] = field(default_factory=dict)
     upto: int = 0
+    due: int = 0
     began: int = 1
     forgetful: bool = False
     partial: bool = False
@@ -58,7 +60,7 @@ class Known:
 class Found:
     """`signed`, `witnessed`: ranges that are proven. `unsaid`: a beginning that is not here, and nobody can say why any more.
 
-    `vouched`: somebody has said how far the stream goes.
+    `vouched`: somebody has said how far the stream goes. `younger`: the centre has them, but what is here is older than that.
     """
 
     lane: Lane
@@ -70,6 +72,7 @@ class Found:
     declared: list[Declared] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
     unsaid: list[Range] = field(default_factory=list)
+    younger: list[Range] = field(default_factory=list)
     signed: list[Range] = field(default_factory=list)
     witnessed: list[Range] = field(default_factory=list)
     vouched: bool = False
@@ -153,11 +156,10 @@ class _Follower:
             return found
         end = self._next - 1
         counts = end if known.end is None else min(end, known.end)  # what lies beyond the seal has come again elsewhere
-        self._beyond(
-            end, max((n for n in known.signed if known.end is None or n <= known.end), default=0), "checkpoint"
-        )
-        self._beyond(end, known.end or 0, "seal")
-        self._beyond(counts, max(known.upto, *known.witnessed, 0), "witness")
+        self._lacks(end, max((n for n in known.signed if known.end is None or n <= known.end), default=0), "checkpoint")
+        self._lacks(end, known.end or 0, "seal")
+        self._lacks(counts, known.due, "witness")
+        found.younger = self._beyond(counts, max(known.upto, *known.witnessed, 0))
         return found
 
     def _reach(self, seq: int) -> bool:
@@ -218,7 +220,11 @@ class _Follower:
             elif proven is not None and self._run <= seq in said:
                 proven[:] = added(proven, (self._run, seq))
 
-    def _beyond(self, end: int, known: int, why: Who) -> None:
+    def _lacks(self, end: int, known: int, why: Who) -> None:
         """`why` is who knows that there was more than is here."""
+        self._found.missing += [Missing(a, b, why) for a, b in self._beyond(end, known)]
+
+    def _beyond(self, end: int, known: int) -> list[Range]:
+        """What lies between the two, neither declared nor missing already."""
         told = [(a, b) for a, b, _ in (*self._known.declared, *self._found.missing)]
-        self._found.missing += [Missing(a, b, why) for a, b in without((end + 1, known), told)]
+        return without((end + 1, known), told)

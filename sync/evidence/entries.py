@@ -81,10 +81,14 @@ class StoreHeld(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Evidence(Protocol):
-    """`key` is the fingerprint of the public key that lies beside the stores: told, not proven."""
+    """`key` is the fingerprint of the public key that lies beside the stores: told, not proven.
+
+    `exported`: when it was taken from the gateway, told too; None where it is looked at as it lies there.
+    """
 
     gw: str
     key: str | None
+    exported: int | None
     stores: list[StoreHeld]
 
     def entries(self, *, audit_only: bool = False) -> Iterator[Entry]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal, NamedTuple, TypeVar
 
@@ -51,9 +52,22 @@ class _NoRecord(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     seq: int | None = None
 
 
+class Gap(NamedTuple):
+    """Records `first` to `last` of the stream could not be read; `last` is None where damage hides the end."""
+
+    store: str
+    stream: Stream
+    first: int
+    last: int | None
+    why: str
+
+
 class Written(NamedTuple):
+    """`unreadable`: what is not in the file although it should be."""
+
     records: int
     bytes: int
+    unreadable: list[Gap]
 
 
 def write(evidence: Evidence, path: Path, now: int) -> Written:
@@ -74,12 +88,25 @@ def write(evidence: Evidence, path: Path, now: int) -> Written:
 
 def _write(evidence: Evidence, file: BinaryIO, now: int) -> Written:
     encode = msgspec.json.Encoder().encode
-    records = 0
     file.write(encode(_Header("doorpost-evidence/1", evidence.gw, evidence.key, now, evidence.stores)) + b"\n")
-    for entry in evidence.entries():
-        file.write(encode(_line(entry)) + b"\n")
-        records += isinstance(entry, Row)
-    return Written(records, file.tell())
+    records = 0
+    unreadable: list[Gap] = []
+    held = {(one.store, stream.stream): stream for one in evidence.stores for stream in one.streams}
+    for lane, entries in groupby(evidence.entries(), key=lambda entry: (entry.store, entry.stream)):
+        following, gap = held[lane].first, None
+        for entry in entries:
+            line = _line(entry)
+            file.write(encode(line) + b"\n")
+            if isinstance(line, _NoRecord):
+                gap = gap or Gap(*lane, line.seq or following, None, line.unreadable)
+                continue
+            if gap and gap.first < line.seq:
+                unreadable.append(gap._replace(last=line.seq - 1))
+            records, following, gap = records + 1, line.seq + 1, None
+        if gap:
+            last = held[lane].last
+            unreadable.append(gap._replace(last=last if last and last >= gap.first else None))
+    return Written(records, file.tell(), unreadable)
 
 
 def _line(entry: Entry) -> _Record | _NoRecord:
@@ -105,6 +132,7 @@ class Export:
         with self._opened() as file:
             header = _decode(file.readline(LINE_MAX_BYTES), _Header, path, 1)
         self.gw, self.key, self.stores = header.gw, header.key, header.stores
+        self.exported: int | None = header.exported
 
     def entries(self, *, audit_only: bool = False) -> Iterator[Entry]:
         with self._opened() as file:

@@ -48,6 +48,7 @@ class Stores:
     ) -> None:
         """`places`: the name of each store, and its files, perhaps only part of them. `key`: what lies beside them."""
         self.key = _fingerprint(key)
+        self.exported: int | None = None
         sealed = [(name, files, _seal(files)) for name, files in places]
         sealed.sort(key=lambda one: one[2] is None)  # the store that takes records comes last
         state: dict[str, bytes] = {}

@@ -32,8 +32,10 @@ def document(verdict: Verdict, witness: WitnessTold | None) -> dict[str, Any]:
         "good": verdict.good,
         "intact": {"answer": verdict.intact, "bad": bad},
         "complete": {"answer": verdict.complete, "streams": [_stream(one) for one in verdict.streams]},
+        "sealed": [one._asdict() for one in verdict.sealed],
         "device": device,
         "time": {"answer": verdict.time, "boots": boots},
+        "exported": verdict.exported,
         "witness": witness and witness._asdict(),
         "cannot_know": cannot_know(verdict, witness),
     }
@@ -41,7 +43,7 @@ def document(verdict: Verdict, witness: WitnessTold | None) -> dict[str, Any]:
     return built
 
 
-Open = Literal["no_witness", "witness_unchecked", "beyond_witness", "partial", "tail"]
+Open = Literal["no_witness", "witness_unchecked", "witness_younger", "beyond_witness", "partial", "tail"]
 """What a check leaves open, whatever its answers are. The catalogue has the words."""
 
 
@@ -49,6 +51,7 @@ def cannot_know(verdict: Verdict, witness: WitnessTold | None) -> list[Open]:
     open_: dict[Open, bool] = {
         "no_witness": witness is None,
         "witness_unchecked": witness is not None and not witness.checked,
+        "witness_younger": any(one.younger for one in verdict.streams),
         "beyond_witness": witness is not None and any(_top(one.witnessed) < one.last for one in verdict.streams),
         "partial": verdict.partial,
         "tail": any(one.unproven for one in verdict.streams),
@@ -75,4 +78,5 @@ def _stream(one: Found) -> dict[str, Any]:
         "declared": one.declared,
         "missing": one.missing,
         "unsaid": one.unsaid,
+        "younger": one.younger,
     }

@@ -1,6 +1,7 @@
 """What a gateway has said about its own records: on `audit` of its stores, and in the checkpoints that its centre has kept."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -9,7 +10,7 @@ from model.bodies import Checkpoint, ClockStep, StoreDamage, StoreDrop, StoreSea
 from model.record import Stream
 from sync.contract.checkpoint import KIND, is_signed
 from sync.contract.was import origin
-from sync.contract.witness import Witness
+from sync.contract.witness import Received, Witness
 from sync.evidence.clocks import Clocks
 from sync.evidence.entries import Evidence, Lane, Row
 
@@ -72,13 +73,14 @@ class Signed:
 
 
 class Said:
-    """`ends`: where streams of sealed stores end, by the store that took their place."""
+    """`ends`: where streams of sealed stores end, by the store that took their place. `sealed`: why, and which store that is."""
 
     def __init__(self, signed: Signed) -> None:
         self.signed = signed
         self.clocks = Clocks()
         self.declared: dict[Lane, list[Declared]] = {}
         self.ends: dict[Lane, int] = {}
+        self.sealed: dict[str, tuple[str, str]] = {}
 
     def hear(self, row: Row) -> None:
         if row.kind == KIND:
@@ -104,6 +106,7 @@ class Said:
                 self._declare(said.store or store, said.stream, Declared(said.first, said.last, "damaged"))
             case StoreSealed():
                 self.ends |= {(said.store, Stream(one.stream)): one.end for one in said.streams}
+                self.sealed[said.store] = said.why, store
 
     def _declare(self, store: str, stream: str, more: Declared) -> None:
         """Kept few: one that goes on where the last one ended becomes one with it."""
@@ -133,15 +136,30 @@ def heard(evidence: Evidence, key: "Ed25519PublicKey") -> Said:
 
 
 class Witnessed:
-    """What the centre has committed: hashes at numbers, and up to where it has settled each stream."""
+    """What the centre has committed: hashes at numbers, and up to where it has settled each stream.
+
+    `due`: up to where it had them before the evidence was taken; what it has beyond may have been recorded later.
+    """
 
     def __init__(self, witness: Witness | None, evidence: Evidence, key: "Ed25519PublicKey") -> None:
         self.signed = Signed(evidence.gw, [one.store for one in evidence.stores], key)
         self.upto: dict[Lane, int] = {}
-        for one in witness.checkpoints if witness else []:
-            self.signed.hear(one.store, one.seq, one.body.encode(), "witness")
-        for mark in witness.lanes if witness else []:
+        self.due: dict[Lane, int] = {}
+        if witness:
+            self._hear(witness, inf if evidence.exported is None else evidence.exported)
+
+    def _hear(self, witness: Witness, taken: float) -> None:
+        self._checkpoints(one for one in witness.checkpoints if one.received <= taken)
+        self.due = {lane: max(hashes) for lane, hashes in self.signed.hashes.items()}
+        self._checkpoints(one for one in witness.checkpoints if one.received > taken)
+        for mark in witness.lanes:
             lane = (mark.store, mark.stream)
             self.upto[lane] = mark.upto
+            if witness.made <= taken:
+                self.due[lane] = max(mark.upto, self.due.get(lane, 0))
             if mark.head:
                 self.signed.say(lane, mark.upto, bytes.fromhex(mark.head))
+
+    def _checkpoints(self, received: Iterable[Received]) -> None:
+        for one in received:
+            self.signed.hear(one.store, one.seq, one.body.encode(), "witness")

@@ -16,7 +16,7 @@ from sync.contract.signing import fingerprint
 from sync.contract.witness import Witness
 from sync.evidence.chain import Found, Known, follow
 from sync.evidence.clocks import Boot
-from sync.evidence.entries import Entry, Evidence, Held, Lane, Row, lanes
+from sync.evidence.entries import End, Entry, Evidence, Held, Lane, Row, lanes
 from sync.evidence.moves import Moves
 from sync.evidence.said import Said, Unsigned, Witnessed, heard
 
@@ -26,14 +26,24 @@ if TYPE_CHECKING:
 Answer = Literal["yes", "no", "unknown"]
 
 
+class SealedStore(NamedTuple):
+    """Of `store` nothing counts beyond `ends`. `by`: the store that has taken its place, None where nobody has said it."""
+
+    store: str
+    why: str
+    by: str | None
+    ends: dict[Stream, int]
+
+
 class Verdict(NamedTuple):
     """`checkpoints`: how many are signed by `key`, here and at the witness; `unsigned` are not, and some of them are named.
 
-    `partial`: it was but a piece of a store.
+    `partial`: it was but a piece of a store. `exported`: when it was taken from the gateway, as `Evidence` has it.
     """
 
     gw: str
     key: str
+    exported: int | None
     intact: Answer
     complete: Answer
     device: Answer
@@ -43,6 +53,7 @@ class Verdict(NamedTuple):
     checkpoints: int
     unsigned: int
     unsigned_first: list[Unsigned]
+    sealed: list[SealedStore]
     partial: bool
 
     @property
@@ -65,6 +76,7 @@ def verify(evidence: Evidence, key: "Ed25519PublicKey", witness: Witness | None 
     return Verdict(
         gw=evidence.gw,
         key=fingerprint(key),
+        exported=evidence.exported,
         intact="no" if any(one.bad for one in found) else "yes",
         complete="unknown" if partial else _complete(found),
         device="no" if unsigned else "yes" if good and all(good) else "unknown",
@@ -74,6 +86,7 @@ def verify(evidence: Evidence, key: "Ed25519PublicKey", witness: Witness | None 
         checkpoints=sum(good),
         unsigned=unsigned,
         unsigned_first=[*said.signed.bad_first, *seen.signed.bad_first],
+        sealed=_sealed(evidence, said),
         partial=partial,
     )
 
@@ -81,8 +94,32 @@ def verify(evidence: Evidence, key: "Ed25519PublicKey", witness: Witness | None 
 def _complete(found: list[Found]) -> Answer:
     if any(one.missing for one in found):
         return "no"
-    told = all(one.vouched or not one.last for one in found) and not any(one.unsaid for one in found)
+    told = all(one.vouched or not one.last for one in found) and not any(one.unsaid or one.younger for one in found)
     return "yes" if told and any(one.records for one in found) else "unknown"
+
+
+def _sealed(evidence: Evidence, said: Said) -> list[SealedStore]:
+    """By their seals, or by the word of the stores after them."""
+    whys: dict[str, tuple[str, str | None]] = {
+        one.store: (one.sealed.why, None) for one in evidence.stores if one.sealed
+    }
+    whys |= said.sealed
+    ends = _ends(evidence, said)
+    return [
+        SealedStore(store, why, by, {stream: end for (of, stream), end in ends.items() if of == store})
+        for store, (why, by) in whys.items()
+    ]
+
+
+def _ends(evidence: Evidence, said: Said) -> dict[Lane, int]:
+    """Where the streams of sealed stores end."""
+    return {lane: end.seq for lane, end in _seals(evidence).items()} | said.ends
+
+
+def _seals(evidence: Evidence) -> dict[Lane, End]:
+    return {
+        (one.store, stream): end for one in evidence.stores if one.sealed for stream, end in one.sealed.ends.items()
+    }
 
 
 def _worst(answers: Collection[Answer]) -> Answer:
@@ -97,10 +134,8 @@ class _Check:
         self._said = said
         self._seen = seen
         self._held = {(one.store, stream.stream): stream for one in evidence.stores for stream in one.streams}
-        self._seals = {
-            (one.store, stream): end for one in evidence.stores if one.sealed for stream, end in one.sealed.ends.items()
-        }
-        self._ends = {lane: end.seq for lane, end in self._seals.items()} | said.ends
+        self._seals = _seals(evidence)
+        self._ends = _ends(evidence, said)
         self._moves = Moves(self._ends)
         self._partial = any(one.partial for one in evidence.stores)
         # what was said in audit records that were dropped is not known any more
@@ -140,6 +175,7 @@ class _Check:
             signed=self._said.signed.hashes.get(lane, {}),
             witnessed=self._seen.signed.hashes.get(lane, {}),
             upto=self._seen.upto.get(lane, 0),
+            due=self._seen.due.get(lane, 0),
             began=self._said.signed.begins.get(lane, 1),
             forgetful=self._forgetful and told,
             partial=self._partial,

@@ -29,6 +29,7 @@ from sync.evidence.source import with_evidence
 from sync.evidence.verify import Verdict, verify
 from sync.journal.journal import Journal
 from sync.journal.schema import span_of
+from sync.journal.segment import Head
 
 
 class NtpClock(SystemClock):
@@ -163,6 +164,22 @@ class Site:
             new = signed(GW, self.store.name, Stamp(said.boot, said.t, said.tq, 0), heads, key)
             self.alter(Stream.AUDIT, id_ - base, msgspec.json.encode(new))
             hashes[Stream.AUDIT] = self.rechain(Stream.AUDIT)
+
+
+async def forked(site: Site, readings: int = 12, others: int = 10) -> None:
+    """The centre shares no more than so many readings, and records of every other stream."""
+    ends = {}
+    beyond = {}
+    for stream in Stream:
+        last = site.journal.last(stream)
+        seq = min(last, readings if stream is Stream.READING else others)
+        ends[stream] = Head(seq, await site.journal.hash_at(stream, seq))
+        beyond[stream] = last - seq
+    await site.journal.fork(site.journal.store, ends)
+    while any(site.journal.last(stream) < n for stream, n in beyond.items()):
+        await site.journal.append([])  # each commit tells of what was moved meanwhile
+    (sealed,) = (one for one in site.journal.untold if one.store == site.journal.sealed[-1].id)
+    await site.say("store.sealed/1", sealed)
 
 
 def check(path: Path, key: Path, witness: Witness | None = None) -> Verdict:

@@ -150,19 +150,6 @@ def test_number_that_no_column_holds(store: Store, ingest: Ingest) -> None:
     assert store.db.execute("SELECT count(*) FROM alarm").get == 0
 
 
-@pytest.mark.parametrize("columns", ["80", "160"])
-def test_table_of_alarms_has_enough_of_the_id(
-    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str
-) -> None:
-    """However wide the terminal: what stands there is a beginning that `ack` takes."""
-    monkeypatch.setenv("COLUMNS", columns)
-    ingest.take([alarms(("alarm.raised/1", body())).batch()])
-    with pytest.raises(SystemExit, match="0"):
-        main(["alarms", "--data", str(tmp_path), "--lang", "en"])
-    assert ALARM[:8] in capsys.readouterr().out.split()
-    assert queries.alarm(reader(tmp_path), ALARM[:8]) == ("gw-1", ALARM)
-
-
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("command", ["counts", "audit"])
 def test_what_went_wrong_is_told_in_words(

@@ -11,7 +11,7 @@ from model.bodies import ClockStep, TimeAnchor
 from model.errors import EvidenceError
 from model.record import Series, Stream
 from model.time import Stamp, TimeQuality
-from support.evidence import Site, answers, bad, check, missing, proven
+from support.evidence import Site, answers, bad, check, forked, missing, proven
 from support.journals import drafts
 from support.source import BOOT, T0, at
 from sync.evidence.entries import Evidence
@@ -19,7 +19,6 @@ from sync.evidence.report import cannot_know, document
 from sync.evidence.segment import Vanished
 from sync.evidence.source import with_evidence
 from sync.journal.schema import span_of
-from sync.journal.segment import Head
 
 GOOD = ("yes", "yes", "yes", "yes")
 READING = Stream.READING
@@ -251,22 +250,6 @@ async def test_a_damaged_store_is_sealed(tmp_path: Path) -> None:
     assert len(site.stores) == 2
     verdict = check(site.data, site.key)
     assert (answers(verdict), verdict.checkpoints) == (GOOD, 3)
-
-
-async def forked(site: Site, readings: int = 12, others: int = 10) -> None:
-    """The centre shares no more than so many readings, and records of every other stream."""
-    ends = {}
-    beyond = {}
-    for stream in Stream:
-        last = site.journal.last(stream)
-        seq = min(last, readings if stream is READING else others)
-        ends[stream] = Head(seq, await site.journal.hash_at(stream, seq))
-        beyond[stream] = last - seq
-    await site.journal.fork(site.journal.store, ends)
-    while any(site.journal.last(stream) < n for stream, n in beyond.items()):
-        await site.journal.append([])  # each commit tells of what was moved meanwhile
-    (sealed,) = (one for one in site.journal.untold if one.store == site.journal.sealed[-1].id)
-    await site.say("store.sealed/1", sealed)
 
 
 async def test_a_forked_store(tmp_path: Path) -> None:
