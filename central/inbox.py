@@ -28,6 +28,11 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._first) + len(self._bulk)
 
+    @property
+    def short(self) -> int:
+        """How many wait that are not bulk."""
+        return len(self._first)
+
     def put(self, topic: str, payload: bytes) -> None:
         bulk = topic.endswith(_BULK)
         if bulk and self.bytes > INBOX_MAX_BYTES:

@@ -12,6 +12,7 @@ from model.errors import ContractError
 from model.record import KINDS, STREAMS, Record, Stream
 from sync.contract.batch import verify
 from sync.contract.messages import (
+    EPOCH_STEP_MAX,
     Ack,
     Batch,
     Birth,
@@ -217,6 +218,9 @@ class Ingest:
 
     def _ahead(self, lane: Lane, epoch: int, upto: int) -> bool:
         """Whether this was acknowledged in a life that this database does not remember."""
+        if epoch > self._store.epoch + EPOCH_STEP_MAX:
+            self._store.problem(lane.gw, "epoch_unlikely", refused=True)
+            return False
         return epoch > self._store.epoch or (epoch == self._store.epoch and upto > lane.upto)
 
     def _result(self, gw: str, result: CommandResult) -> None:

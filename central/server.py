@@ -143,7 +143,7 @@ class Server(Intake):
         await self._ready.wait()
         while True:
             await asyncio.sleep(TIDY_S)
-            if not self._coordinating and not len(self._inbox):  # what was retained in it might have raised the epoch
+            if not self._coordinating and not self._inbox.short:  # what was retained in it might have raised the epoch
                 self._coordinating = coordinate(self._data)
             retained, self._acks = self._acks, {}
             self._publish(

@@ -255,7 +255,7 @@ class Daemon:
         for body in self._journal.untold:
             log.warning("store %s is sealed (%s); set aside: %s", body.store, body.why, ", ".join(body.aside) or "-")
             said = draft("store.sealed/1", body, self._clock.now())
-            self._pipeline.note([said], "journal", {f"sealed/{body.store}": b""})
+            self._pipeline.note([said], "journal", {f"sealed/{body.store}": body.why.encode()})
 
     def _tell_hole(self, hole: StoreDamage) -> None:
         self._pipeline.note([draft("store.damage/1", hole, self._clock.now())], "journal")

@@ -85,6 +85,18 @@ class StreamNow(msgspec.Struct, frozen=True):
     refused: int
 
 
+class SealedNow(msgspec.Struct, frozen=True):
+    """A store that takes no more records and is not all settled yet. `aside` are the files that were found damaged."""
+
+    store: str
+    why: Literal["fork", "damaged"]
+    aside: list[str]
+
+    def words(self) -> dict[str, str]:
+        """What fills the texts `page.sealed`."""
+        return {"store": self.store, "aside": ", ".join(self.aside) or "-"}
+
+
 class LinkNow(msgspec.Struct, frozen=True):
     """`ignored` counts downlink messages since the start that broke the contract, were stale or not for us."""
 
@@ -104,8 +116,13 @@ class StoreNow(msgspec.Struct, frozen=True):
     fill: float
     refusing: bool
 
+    @property
+    def text(self) -> str:
+        """The key of what is said of it."""
+        return "page.store_no_room" if self.fill >= 1 and not self.bound else "page.store"
+
     def words(self) -> dict[str, str]:
-        """What fills the text `page.store`."""
+        """What fills that text."""
         return {"used": size(self.bytes), "bound": size(self.bound), "percent": str(int(self.fill * 100))}
 
 
@@ -121,6 +138,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     streams: list[StreamNow]
     link: LinkNow
     store: StoreNow
+    sealed: list[SealedNow]
 
 
 class PlotMinute(msgspec.Struct, frozen=True):

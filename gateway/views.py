@@ -20,6 +20,7 @@ from gateway.status import (
     Problem,
     Rebuilding,
     ScanNow,
+    SealedNow,
     Snapshot,
     StoreNow,
     StreamNow,
@@ -133,6 +134,7 @@ class Views:
             ],
             link=self._link(),
             store=self.store,
+            sealed=[SealedNow(v.id, v.seal.why, v.seal.aside) for v in self._journal.sealed if v.seal],
         )
 
     def series(self, device: str, point: str) -> list[tuple[int, float | None]]:

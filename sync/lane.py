@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 
 from model.record import Stream
-from sync.contract.messages import EPOCH_MAX, Ack, Count
+from sync.contract.messages import EPOCH_MAX, EPOCH_STEP_MAX, Ack, Count
 from sync.flow import Flow, Mark
 from sync.journal.journal import Journal
 from sync.journal.view import StoreView, with_lost
@@ -16,8 +16,6 @@ from sync.journal.view import StoreView, with_lost
 IN_FLIGHT_MAX = 8
 PATIENCE_S = 5.0
 PATIENCE_MAX_S = {stream: 30.0 if stream is Stream.ALARM else 60.0 for stream in Stream}
-EPOCH_STEP_MAX = 1000
-"""How far an epoch may be ahead of the last one: each restored backup of the centre makes it one more."""
 HOLE_S = 1.0
 """A batch that the centre misses is sent again once it has been under way for so long."""
 
@@ -88,6 +86,7 @@ class Lane:
         self._patience = PATIENCE_S
         self._not_before = 0.0
         self.forked = False
+        self._proven = False
 
     @property
     def upto(self) -> int:
@@ -147,8 +146,8 @@ class Lane:
         self._not_before = 0.0
         self.rewind()
 
-    def refused_by_broker(self, now: float) -> None:
-        """A publish was not taken: it counts as not sent. Those sent with it say nothing more."""
+    def back_off(self, now: float) -> None:
+        """It could not be sent, or the broker did not take it: it counts as not sent. Those sent with it say nothing more."""
         if now < self._not_before:
             return
         self.rewind()
@@ -157,7 +156,7 @@ class Lane:
 
     @property
     def not_before(self) -> float:
-        """Until when the broker's refusal keeps it from sending."""
+        """Until when it backs off."""
         return self._not_before
 
     def deadline(self) -> float | None:
@@ -184,7 +183,8 @@ class Lane:
         if not near or (ack.ingest == mark.epoch and ack.upto < mark.upto):
             return "stale"
         other = bool(head and ack.head and head != ack.head)
-        if not self.store.sealed and (other or ack.upto > self.store.last(self.stream)):
+        beyond = ack.upto > max(self.store.last(self.stream), mark.upto)
+        if (other or beyond) and not (self.store.parted or self._proven):
             self.forked = True
             return "fork"
         if other or (ack.upto > mark.upto and ack.head is None and not self._given_up(ack)):
@@ -209,6 +209,11 @@ class Lane:
         if ack.missing and self._flying and now - self._flying[0].mark.at > HOLE_S:
             self.rewind()
         return "progress" if progress or back else "nothing"
+
+    def prove(self) -> None:
+        """The centre has shown our own hash at the end of this damaged store: what it has beyond is what was lost here."""
+        self._proven = True
+        self.forked = False
 
     def _given_up(self, ack: Ack) -> bool:
         """Whether it ends in a range of which the centre may have no hash: one that is lost, or that it has refused."""

@@ -1,13 +1,33 @@
 """Where our history of a store and the centre's part: after a restored backup, on a cloned card, with a disk that lied."""
 
+import asyncio
+import logging
+import time
+import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
 
-from model.errors import StoreError
+from model.errors import ContractError, DoorpostError, LinkError, StoreError
 from model.record import STREAMS, Stream
-from sync.contract.messages import HASHES_MAX
+from sync.contract import topics
+from sync.contract.messages import HASHES_MAX, Ack, Hashes, HashRequest, encode
+from sync.journal.journal import Journal
 from sync.journal.segment import Head
 from sync.journal.view import StoreView
+from sync.lane import Lane
+from sync.mqtt import MqttLink
+from sync.sender import Sender
 
+ANSWER_TIMEOUT_S = 10.0
+TRIES = 3
+DISK_RETRY_S = 30.0
+FORK_PAUSE_S = 600.0
+"""A second fork of the store that takes records so soon after the first would be somebody's mischief, not another history."""
+
+log = logging.getLogger("doorpost.parting")
+
+T = TypeVar("T")
 Ask = Callable[[Stream, list[int]], Awaitable[dict[int, str]]]
 """The centre's hashes (hex) at these numbers of the store, as far as it has them. Raises TimeoutError when it does not answer."""
 
@@ -39,3 +59,122 @@ async def _ours(store: StoreView, stream: Stream, number: int) -> str | None:
         return (await store.hash_at(stream, number)).hex()
     except StoreError:
         return None
+
+
+class Parting:
+    """Settles acknowledgements that our history does not explain, one after the other."""
+
+    def __init__(
+        self,
+        gw: str,
+        journal: Journal,
+        sender: Sender,
+        on_problem: Callable[[DoorpostError], None],
+        believe: Callable[[Lane, Ack], Awaitable[None]],
+    ) -> None:
+        """`believe` takes an acknowledgement in that has been explained."""
+        self._gw = gw
+        self._journal = journal
+        self._sender = sender
+        self._on_problem = on_problem
+        self._believe = believe
+        self._disputed: dict[Lane, Ack] = {}
+        self._questions: dict[tuple[str, str, str], asyncio.Future[Hashes]] = {}
+        self._forked_at = float("-inf")
+        self._running = False
+        self.link: MqttLink | None = None
+        """None while there is none: what is disputed waits for the next."""
+
+    async def run(self, link: MqttLink) -> None:
+        """Settle over this link what is left from another."""
+        self.link = link
+        await self._settle()
+
+    async def dispute(self, lane: Lane, ack: Ack) -> None:
+        """Find out whether the histories part, and where they do go on in a new store from there."""
+        self._disputed[lane] = ack
+        await self._settle()
+
+    def on_hashes(self, answer: Hashes) -> None:
+        """Raises ContractError where nobody has asked for it."""
+        question = self._questions.get((answer.id, answer.store, answer.stream))
+        if question is None:
+            raise ContractError("hashes_unasked", id=answer.id)
+        if not question.done():
+            question.set_result(answer)
+
+    async def _settle(self) -> None:
+        if self._running:
+            return
+        self._running = True
+        try:
+            while self._disputed and self.link is not None:
+                lane, ack = self._disputed.popitem()
+                try:
+                    if not self._sender.owns(lane) or await self._settled(lane, ack):
+                        continue
+                except StoreError as err:
+                    self._on_problem(err)
+                    await asyncio.sleep(DISK_RETRY_S)
+                self._disputed.setdefault(lane, ack)
+        finally:
+            self._running = False
+
+    async def _settled(self, lane: Lane, ack: Ack) -> bool:
+        """False when the link went meanwhile. Raises StoreError."""
+        store = lane.store
+        if store.sealed and await self._asked(partial(self._shares_end, lane)):
+            lane.prove()
+            await self._believe(lane, ack)
+            return True
+        if self.link is None:
+            return False
+        log.warning("the centre has another history of store %s", store.id)
+        self._on_problem(ContractError("store_forked", stream=lane.stream, upto=ack.upto))
+        if not store.sealed:
+            await asyncio.sleep(max(0.0, self._forked_at + FORK_PAUSE_S - time.monotonic()))
+        ends = await self._asked(partial(parting, store, partial(self._ask, store.id)))
+        if self.link is None:
+            return False
+        await self._journal.fork(store.id, ends or await self._known_ends(store))
+        if not store.sealed:
+            self._forked_at = time.monotonic()
+        return True
+
+    async def _asked(self, question: Callable[[], Awaitable[T]]) -> T | None:
+        """None where the centre does not answer. Raises StoreError."""
+        for _ in range(TRIES):
+            try:
+                return await question()
+            except (TimeoutError, LinkError):
+                continue
+        return None
+
+    async def _shares_end(self, lane: Lane) -> bool:
+        """Whether the centre knows the last record that a damaged store has left. Raises TimeoutError, LinkError."""
+        end = lane.store.head(lane.stream)
+        return end.seq == 0 or (await self._ask(lane.store.id, lane.stream, [end.seq])).get(end.seq) == end.hash.hex()
+
+    async def _ask(self, store: str, stream: Stream, numbers: list[int]) -> dict[int, str]:
+        """The centre's hashes at these numbers, as far as it has them. Raises TimeoutError, LinkError."""
+        if self.link is None:
+            raise LinkError("link_lost", why="not connected")
+        question = HashRequest(v=1, id=str(uuid.uuid4()), store=store, stream=stream.value, at=numbers)
+        answered: asyncio.Future[Hashes] = asyncio.get_running_loop().create_future()
+        asked = (question.id, question.store, question.stream)
+        self._questions[asked] = answered
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await self.link.publish(topics.up_hash_request(self._gw), encode(question))
+                answer = await answered
+        finally:
+            del self._questions[asked]
+        return dict(answer.hashes)
+
+    async def _known_ends(self, store: StoreView) -> dict[Stream, Head]:
+        """For a centre that tells no hashes: what it acknowledged before. Raises StoreError."""
+        ends: dict[Stream, Head] = {}
+        for stream, lane in (self._sender.of(store.id) or {}).items():
+            seq = max(store.low(stream) - 1, min(lane.upto, store.last(stream)))
+            ends[stream] = Head(seq, await store.hash_at(stream, seq))
+        return ends

@@ -49,22 +49,31 @@ class Sender:
         self.refresh()
         journal.on_commit(self.wake)
         journal.on_fork(self.refresh)
+        journal.on_discard(self._in_order)
 
     def refresh(self) -> None:
         """Make lanes for the stores that there are now."""
         for lane in self.lanes:
             lane.rewind()
-        self._by_store = {}
         for store in (*self._journal.sealed, self._journal.current):
             self._by_store[store.id] = {
                 s: Lane(self._journal, store, s, None if s is Stream.ALARM else self._flow) for s in STREAMS
             }
-        self.lanes = [lanes[s] for s in STREAMS for lanes in self._by_store.values()]
+        self._in_order()
         self.wake()
+
+    def _in_order(self) -> None:
+        """Without the stores that are gone."""
+        self._by_store = {v.id: self._by_store[v.id] for v in (*self._journal.sealed, self._journal.current)}
+        self.lanes = [lanes[s] for s in STREAMS for lanes in self._by_store.values()]
 
     def of(self, store: str) -> dict[Stream, Lane] | None:
         """The lanes of a store, None where there is none of that name."""
         return self._by_store.get(store)
+
+    def owns(self, lane: Lane) -> bool:
+        """Not after a fork, which makes others."""
+        return self._by_store.get(lane.store.id, {}).get(lane.stream) is lane
 
     @property
     def current(self) -> dict[Stream, Lane]:
@@ -150,9 +159,9 @@ class Sender:
             return
         except (StoreError, LinkError) as err:
             self._on_problem(err)
-            lane.refused_by_broker(time.monotonic())
+            lane.back_off(time.monotonic())
             return
-        if self._by_store.get(lane.store.id, {}).get(lane.stream) is not lane:
+        if not self.owns(lane):
             return  # another store has taken this one's place while the disk was read
         if lane.next != first or lane.held:
             return  # an acknowledgement came meanwhile
@@ -225,12 +234,12 @@ class Sender:
                 return
         except StoreError as err:
             self._on_problem(err)
-        lane.refused_by_broker(time.monotonic())
+        lane.back_off(time.monotonic())
 
     def _published(self, lane: Lane, done: "asyncio.Future[int]") -> None:
         """A PUBACK proves nothing; only a refusal tells us something."""
         error = done.exception()
         if isinstance(error, LinkError) and error.code == "publish_refused":
             self._on_problem(error)
-            lane.refused_by_broker(time.monotonic())
+            lane.back_off(time.monotonic())
         self.wake()

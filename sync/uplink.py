@@ -22,7 +22,6 @@ from sync.contract.messages import (
     CommandResult,
     DeviceState,
     Hashes,
-    HashRequest,
     StoreState,
     StreamState,
     Urgent,
@@ -31,11 +30,10 @@ from sync.contract.messages import (
     encode,
 )
 from sync.journal.journal import Journal
-from sync.journal.segment import Head
 from sync.journal.view import StoreView
 from sync.lane import Counts, Lane
 from sync.mqtt import CONNECT_TIMEOUT_S, MqttLink, MqttSettings
-from sync.parting import parting
+from sync.parting import Parting
 from sync.sender import Sender
 
 RETRY_S = 1.5
@@ -43,10 +41,8 @@ RETRY_S = 1.5
 SOON_S = 60.0
 RETRY_MAX_S = 60.0
 GOODBYE_S = 1.0
-HASHES_TIMEOUT_S = 10.0
-HASHES_TRIES = 3
-FORK_PAUSE_S = 600.0
-"""A second fork so soon after the first would be somebody's mischief, not another history."""
+IGNORED_LOG_S = 60.0
+"""How often one reason for ignoring messages is logged: who floods us must not fill the disk."""
 
 log = logging.getLogger("doorpost.uplink")
 
@@ -85,14 +81,15 @@ class Uplink:
         self._session = ""
         self._central_session: str | None = None
         self._in_order = asyncio.Lock()
-        self._questions: dict[tuple[str, str, str], asyncio.Future[Hashes]] = {}
-        self._parting: asyncio.Task[None] | None = None
-        self._forked_at = float("-inf")
+        self._told_epoch = 0
+        """The highest that our last birth has named."""
+        self._parting = Parting(gw, journal, self._sender, lambda why: self._became(self.state, why), self._believe)
         self._tasks: set[asyncio.Task[None]] = set()
         self.state: LinkState = "connecting"
         self.since = time.time_ns() // 1000
         self.problem: DoorpostError | None = None
         self.central: CentralState = "unknown"
+        self._ignored_at: dict[str, float] = {}
         self.ignored_messages = 0
         """Downlink messages that broke the contract, were stale or not for us."""
         journal.on_fork(self._forked)
@@ -151,6 +148,7 @@ class Uplink:
             self._link = link
             self._became("online", None)
             self._sender.connected()
+            self._spawn(self._parting.run(link))
             sender = asyncio.ensure_future(self._sender.run(link))
             closed = asyncio.ensure_future(link.closed())
             try:
@@ -161,7 +159,7 @@ class Uplink:
             finally:
                 sender.cancel()
                 closed.cancel()
-                self._link = None
+                self._link = self._parting.link = None
         except asyncio.CancelledError:
             farewell = encode(Will(v=1, state="down", session=self._session, orderly=True))
             goodbye = link.publish(topics.up_status(self._gw), farewell, retain=True)
@@ -172,6 +170,7 @@ class Uplink:
             await link.close()
 
     async def _say_birth(self, link: MqttLink) -> None:
+        self._told_epoch = max(lane.epoch for lane in self._sender.lanes)
         birth = Birth(
             v=1,
             state="up",
@@ -225,7 +224,7 @@ class Uplink:
             elif topic == topics.down_command(self._gw):
                 self._spawn(self._command(payload))
             elif topic == topics.down_hashes(self._gw):
-                self._on_hashes(decode(payload, Hashes))
+                self._parting.on_hashes(decode(payload, Hashes))
             else:
                 of = topics.parse_ack(self._gw, topic)
                 lanes = self._sender.of(of.store)
@@ -244,7 +243,10 @@ class Uplink:
 
     def _ignore(self, topic: str, why: ContractError) -> None:
         self.ignored_messages += 1
-        log.warning("ignored %s: %s", topic, why)
+        now = time.monotonic()
+        if now - self._ignored_at.get(why.code, float("-inf")) > IGNORED_LOG_S:
+            log.warning("ignored %s: %s", topic, why)
+            self._ignored_at[why.code] = now
         self._on_change()
 
     def _on_central(self, status: CentralStatus) -> None:
@@ -268,18 +270,19 @@ class Uplink:
 
     async def _on_ack(self, topic: str, lane: Lane, ack: Ack, *, fresh: bool) -> None:
         async with self._in_order:  # a hash may have to be read from the disk first
-            if (self._sender.of(lane.store.id) or {}).get(lane.stream) is not lane:
+            if not self._sender.owns(lane):
                 return  # another store has taken its place meanwhile, and is told the same again
             verdict = lane.acknowledged(ack, await self._hash_at(lane, ack.upto), time.monotonic())
         if verdict == "stale":
             self._ignore(topic, ContractError("ack_stale", upto=ack.upto, known=lane.upto))
+            if ack.ingest < lane.epoch > self._told_epoch and self._link is not None:
+                await self._say_birth_again(self._link)  # or it would stay below what we believe for ever
             return
         if verdict == "unproven":
             self._ignore(topic, ContractError("ack_unproven", upto=ack.upto, stream=lane.stream))
             return
         if verdict == "fork":
-            self._became(self.state, ContractError("store_forked", stream=lane.stream, upto=ack.upto))
-            self._part(lane.store)
+            self._spawn(self._parting.dispute(lane, ack))
             return
         if fresh:
             self._central_is("up")
@@ -291,6 +294,9 @@ class Uplink:
                 self._on_progress(lane.stream, lane.upto)
         self._on_change()
         self._sender.wake()
+
+    async def _believe(self, lane: Lane, ack: Ack) -> None:
+        await self._on_ack(topics.down_ack(self._gw, lane.store.id, lane.stream), lane, ack, fresh=True)
 
     async def _hash_at(self, lane: Lane, seq: int) -> str | None:
         """Our own hash at a watermark, None where it is not held: an acknowledgement must agree with it."""
@@ -314,71 +320,7 @@ class Uplink:
             except LinkError:
                 return  # the centre asks again, and the result is stored
 
-    # another history at the centre
-
-    def _part(self, store: StoreView) -> None:
-        """Find out where the histories part, and go on in a new store from there; once at a time."""
-        if self._parting is None or self._parting.done():
-            self._parting = asyncio.ensure_future(self._reconcile(store))
-            self._tasks.add(self._parting)
-            self._parting.add_done_callback(self._tasks.discard)
-
-    async def _reconcile(self, store: StoreView) -> None:
-        await asyncio.sleep(max(0.0, self._forked_at + FORK_PAUSE_S - time.monotonic()))
-        try:
-            ends = await self._ends(store)
-            if ends is None:
-                return  # the link went: the next acknowledgement tells it again
-            await self._journal.fork(store.id, ends)
-        except StoreError as err:
-            self._became(self.state, err)
-            return
-        self._forked_at = time.monotonic()
-
-    async def _ends(self, store: StoreView) -> dict[Stream, Head] | None:
-        """Where the store is to end; None without a link. Raises StoreError."""
-        for _ in range(HASHES_TRIES):
-            try:
-                return await parting(store, self._ask)
-            except (TimeoutError, LinkError):
-                continue
-        return await self._known_ends(store) if self._link is not None else None
-
-    async def _ask(self, stream: Stream, numbers: list[int]) -> dict[int, str]:
-        """Raises TimeoutError, LinkError."""
-        if self._link is None:
-            raise LinkError("link_lost", why="not connected")
-        question = HashRequest(v=1, id=str(uuid.uuid4()), store=self._journal.store, stream=stream.value, at=numbers)
-        answered: asyncio.Future[Hashes] = asyncio.get_running_loop().create_future()
-        asked = (question.id, question.store, question.stream)
-        self._questions[asked] = answered
-        try:
-            async with asyncio.timeout(HASHES_TIMEOUT_S):
-                await self._link.publish(topics.up_hash_request(self._gw), encode(question))
-                answer = await answered
-        finally:
-            del self._questions[asked]
-        return dict(answer.hashes)
-
-    def _on_hashes(self, answer: Hashes) -> None:
-        question = self._questions.get((answer.id, answer.store, answer.stream))
-        if question is None:
-            raise ContractError("hashes_unasked", id=answer.id)
-        if not question.done():
-            question.set_result(answer)
-
-    async def _known_ends(self, store: StoreView) -> dict[Stream, Head]:
-        """For a centre that tells no hashes: what it acknowledged before. Raises StoreError."""
-        ends: dict[Stream, Head] = {}
-        for stream, lane in self.lanes.items():
-            seq = max(store.low(stream) - 1, min(lane.upto, store.last(stream)))
-            ends[stream] = Head(seq, await store.hash_at(stream, seq))
-        return ends
-
     def _forked(self) -> None:
-        log.warning(
-            "the centre has another history: store %s goes on as %s", self._journal.sealed[-1].id, self._journal.store
-        )
         self.problem = None
         if self._link is not None:
             self._spawn(self._say_birth_again(self._link))

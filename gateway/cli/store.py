@@ -10,10 +10,11 @@ import msgspec
 from gateway.cli.leaf import Exit, branch, data_option, leaf
 from gateway.cli.show import Show, local_time
 from gateway.client import ask
-from gateway.status import StoreNow
+from gateway.status import SealedNow, StoreNow
 from model.record import STREAMS
 from model.texts import text
 
+_PARTS = ("gateway", "now", "store_ok", "store", "sealed", "streams", "link")
 _COUNTS = ("captured", "acknowledged", "waiting", "lost", "refused")
 
 
@@ -25,18 +26,16 @@ def add(root: click.Group, lang: str) -> None:
         (snapshot,) = ask(data, "snapshot")
         store = msgspec.convert(snapshot["store"], StoreNow)
         if show.as_json:
-            show.document({key: snapshot[key] for key in ("gateway", "now", "store_ok", "store", "streams", "link")})
+            show.document({key: snapshot[key] for key in _PARTS})
         else:
             show.table(
                 ("page.column.stream", *(f"page.column.{count}" for count in _COUNTS), "cli.column.store"),
                 [[one["stream"], *(str(one[c]) for c in _COUNTS), one["store"]] for one in snapshot["streams"]],
             )
-            show.line(show.words("page.store", **store.words()))
-            link = snapshot["link"]
-            show.line(show.words(f"page.link.{link['state']}", broker=link["broker"]))
-            show.line(show.words(f"page.central.{link['central']}"))
-            if link["ignored"]:
-                show.line(show.words("cli.store_status.ignored", n=link["ignored"]))
+            show.line(show.words(store.text, **store.words()))
+            for one in msgspec.convert(snapshot["sealed"], list[SealedNow]):
+                show.line(show.words(f"page.sealed.{one.why}", **one.words()))
+            _say_link(show, snapshot["link"])
             if not snapshot["store_ok"]:
                 show.line(show.words("page.summary.store"))
             if store.refusing:
@@ -64,6 +63,13 @@ def add(root: click.Group, lang: str) -> None:
         except KeyboardInterrupt:
             pass
         return Exit.OK
+
+
+def _say_link(show: Show, link: dict[str, Any]) -> None:
+    show.line(show.words(f"page.link.{link['state']}", broker=link["broker"]))
+    show.line(show.words(f"page.central.{link['central']}"))
+    if link["ignored"]:
+        show.line(show.words("cli.store_status.ignored", n=link["ignored"]))
 
 
 def _told(record: dict[str, Any]) -> str:

@@ -58,7 +58,10 @@ def view(now: Snapshot, lang: str) -> dict[str, Any]:
         "devices": [_device(device, now.now, lang) for device in now.devices],
         "alarms": [_alarm(alarm, now, lang) for alarm in alarms],
         "scans": [_scan(scan) for scan in now.scans],
-        "store": _store(now.store, any(alarm.what == "store_full" for alarm in now.alarms), lang),
+        "store": [
+            _store(now.store, any(alarm.what == "store_full" for alarm in now.alarms), lang),
+            *(_light("warn", text(f"page.sealed.{one.why}", lang, **one.words())) for one in now.sealed),
+        ],
         "streams": [_stream(stream, len({s.store for s in now.streams}) > 1, lang) for stream in now.streams],
     }
 
@@ -196,7 +199,7 @@ def _scan(scan: ScanNow) -> dict[str, Any]:
 def _store(store: StoreNow, filling: bool, lang: str) -> dict[str, Any]:
     """`filling`: an alarm says so."""
     level = "bad" if store.refusing else "warn" if filling else "ok"
-    return _light(level, text("page.store", lang, **store.words()))
+    return _light(level, text(store.text, lang, **store.words()))
 
 
 def _stream(stream: StreamNow, named: bool, lang: str) -> dict[str, Any]:

@@ -18,6 +18,9 @@ SEQ_MAX = 2**40 - 1
 EPOCH_MAX = 2**53 - 1
 """What every JSON parser holds exactly."""
 
+EPOCH_STEP_MAX = 1000
+"""Nobody believes an epoch further ahead of the last one: each restored backup of the centre makes it one more."""
+
 HASHES_MAX = 64
 """Numbers in one question for hashes."""
 

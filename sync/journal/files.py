@@ -10,6 +10,8 @@ import apsw
 
 from model.errors import StoreDamaged, StoreError, StoreFull
 
+_UNREADABLE = (apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS)
+
 
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
@@ -25,6 +27,8 @@ def store_errors(path: Path) -> Iterator[None]:
             raise StoreFull("store_full", path=path) from err
         raise StoreError("store_failed", path=path, why=err.strerror) from err
     except apsw.Error as err:
+        if getattr(err, "extendedresult", None) in _UNREADABLE:
+            raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
         if getattr(err, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE and _is_full(
             path
         ):  # no room for the WAL's index
@@ -82,9 +86,15 @@ def make_directory(path: Path) -> None:
 
 
 def write_again(path: Path) -> None:
-    """Bring to the disk what is only in the kernel's memory, called clean there after a sync that failed. Raises OSError."""
+    """Bring to the disk what is only in the kernel's memory, called clean there after a sync that failed. Raises OSError.
+
+    What cannot be read is left to whoever reads it.
+    """
     with path.open("r+b") as file:
-        content = file.read()
+        try:
+            content = file.read()
+        except OSError:
+            return
         file.seek(0)
         file.write(content)
         file.flush()

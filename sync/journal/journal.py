@@ -43,6 +43,7 @@ class Journal:
         self._state = dict(stores.current.state)
         self._listeners: list[Callable[[], None]] = []
         self._fork_listeners: list[Callable[[], None]] = []
+        self._discard_listeners: list[Callable[[], None]] = []
         self._hole_listeners: list[Callable[[StoreDamage], None]] = []
         self._to_remove: list[Path] = []
         self._reader = Reader()
@@ -74,19 +75,19 @@ class Journal:
     def _look(self) -> None:
         """Take over which stores there are: at the start, and after a fork."""
         current = self._stores.current
-        self.current = StoreView(current.shelf, current.heads, self._state, self._reader, sealed=False)
+        self.current = StoreView(current.shelf, current.heads, self._state, self._reader)
         self.sealed = [
             StoreView(
                 shelf,
                 {s: Head(end.seq, bytes.fromhex(end.hash)) for s, end in seal.ends.items()},
                 self._state,
                 self._reader,
-                sealed=True,
+                seal,
             )
             for shelf, seal in self._stores.sealed.values()
         ]
         self.untold: list[StoreSealed] = self._stores.untold()
-        """Sealed stores of which no record tells yet: whoever appends one sets the state `sealed/{store}` with it."""
+        """Sealed stores of which no record tells yet: whoever appends one sets the state `sealed/{store}` to `why` with it."""
 
     @property
     def store(self) -> str:
@@ -180,6 +181,10 @@ class Journal:
         """Call `listener` when another store has taken the current one's place: numbers start anew, `current` is another."""
         self._fork_listeners.append(listener)
 
+    def on_discard(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when a sealed store has gone for good."""
+        self._discard_listeners.append(listener)
+
     def on_hole(self, listener: Callable[[StoreDamage], None]) -> None:
         """Call `listener` with what was not moved after a fork because it cannot be read: whoever listens says it on `audit`."""
         self._hole_listeners.append(listener)
@@ -237,6 +242,8 @@ class Journal:
         self.sealed = [view for view in self.sealed if view.id != store]
         for key in [key for key in self._state if key.split("/")[1:2] == [store]]:
             self.note(key, None)
+        for listener in self._discard_listeners:
+            listener()
 
     async def rotate(self, series: Series) -> None:
         """Close the segment that is written to, so that it can be dropped. Raises StoreError."""
@@ -250,7 +257,7 @@ class Journal:
         await self._writer.do(work, self._refresh)
 
     async def fork(self, store: str, ends: Mapping[Stream, Head]) -> None:
-        """Seal the current store, if it still is this one, at `ends`; a new one takes what lies beyond again.
+        """Seal a store, the current one or one that was damaged, at `ends`; the one that takes records takes what lies beyond again.
 
         Raises StoreError, and then all is as before, or the fork ends with the next commit.
         """

@@ -1,6 +1,6 @@
 """What is still readable of a damaged segment, in a new one under its name. The damaged file is set aside, never changed."""
 
-import shutil
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
@@ -50,7 +50,7 @@ def salvage(path: Path, identity: Identity, heads: Mapping[Stream, Head]) -> Pat
             work.with_name(work.name + part).unlink(missing_ok=True)
             new.with_name(new.name + part).unlink(missing_ok=True)
             with suppress(FileNotFoundError):  # a copy, because opening it takes the WAL in
-                shutil.copyfile(source.with_name(source.name + part), work.with_name(work.name + part))
+                _copy(source.with_name(source.name + part), work.with_name(work.name + part))
         with closing(blank(new)) as db:
             with db:
                 db.execute("INSERT INTO segment VALUES(?, ?, ?, ?)", identity)
@@ -70,6 +70,17 @@ def salvage(path: Path, identity: Identity, heads: Mapping[Stream, Head]) -> Pat
     return aside
 
 
+def _copy(source: Path, target: Path) -> None:
+    """Pages that the disk does not give are zeros. Raises OSError."""
+    with source.open("rb", buffering=0) as old, target.open("wb") as new:
+        for offset in range(0, os.fstat(old.fileno()).st_size, _PAGE):
+            try:
+                page = os.pread(old.fileno(), _PAGE, offset)
+            except OSError:
+                page = bytes(_PAGE)
+            new.write(page)
+
+
 def _fill(db: apsw.Connection, damaged: Path, identity: Identity) -> bool:
     """Copy the rows that can be read. False where SQLite cannot even tell what tables there are."""
     try:
@@ -78,13 +89,13 @@ def _fill(db: apsw.Connection, damaged: Path, identity: Identity) -> bool:
             if source.pragma("user_version") != SCHEMA_VERSION:
                 return True  # damaged and of an earlier version: set aside is all that can be done for it
             for table, types in (("start", START_TYPES), ("state", STATE_TYPES), ("common", COMMON_TYPES)):
-                with suppress(apsw.CorruptError, apsw.SQLError):
+                with suppress(apsw.CorruptError, apsw.IOError, apsw.SQLError):
                     for row in source.execute(f"SELECT * FROM {table}"):  # noqa: S608
                         if fits(row, types) and (table != "start" or row[0] in streams_of(identity.series)):
                             db.execute(f"INSERT OR REPLACE INTO {table} VALUES({', '.join('?' * len(row))})", row)
             for stream in streams_of(identity.series):
                 db.executemany("INSERT OR IGNORE INTO record VALUES(?, ?, ?, ?, ?, ?)", _records(source, stream))
-    except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError):
+    except (apsw.NotADBError, apsw.CorruptError, apsw.IOError, apsw.SQLError):
         return False
     return True
 
@@ -93,7 +104,7 @@ def _records(source: apsw.Connection, stream: Stream) -> Iterator[tuple[Any, ...
     """The rows of a stream on both sides of each damaged page."""
     id_, end = span_of(stream)
     while (id_ := next_readable(source, id_, end)) <= end:
-        with suppress(apsw.CorruptError):
+        with suppress(apsw.CorruptError, apsw.IOError):
             for row in source.execute("SELECT * FROM record WHERE id >= ? AND id <= ? ORDER BY id", (id_, end)):
                 if fits(row, RECORD_TYPES):
                     yield row

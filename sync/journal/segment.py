@@ -29,6 +29,8 @@ from sync.journal.schema import (
 )
 
 _BUSY_MS = 5000
+_CACHE_KIB = 512
+"""Written at its end and read in order: more of it would be kept for nothing, three times for writing and six for reading."""
 
 _Row = tuple[int, int, int, int, bytes, bytes]
 _Common = tuple[str, str, TimeQuality]
@@ -89,6 +91,7 @@ class Segment:
             )
             try:
                 self._db.set_busy_timeout(_BUSY_MS)
+                self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
                 if writable:
                     into_wal(self._db)
                 else:
@@ -240,7 +243,7 @@ class Segment:
                     if records and (record.at.boot != records[0].at.boot or size > max_bytes):
                         break
                     records.append(record)
-            except (apsw.CorruptError, StoreDamaged):
+            except (apsw.CorruptError, apsw.IOError, StoreDamaged):
                 if not records:
                     raise
         return Slice(prev, records)
@@ -333,7 +336,7 @@ def next_readable(db: apsw.Connection, first: int, end: int) -> int:
             ).fetchall()
             if row and not id_ <= row[0][0] <= end:  # type: ignore[operator]
                 raise apsw.CorruptError("a page is out of its order")
-        except apsw.CorruptError:
+        except (apsw.CorruptError, apsw.IOError):
             below, id_, step = id_, (min(id_ + step, end) if id_ < end else end + 1), 2 * step
             continue
         if id_ - below == 1:

@@ -61,7 +61,7 @@ class Shelf:
 
     def __init__(self, directory: Path, gw: str) -> None:
         self.dir = directory
-        self.id = directory.name
+        self.id = directory.stem
         self.gw = gw
         self.files: dict[Series, tuple[File, ...]] = dict.fromkeys(ALL, ())
         self.aside: list[str] = []

@@ -161,8 +161,7 @@ def draft_shelf(parent: Path, gw: str, states: Mapping[Series, Mapping[str, byte
 
     `number` tells which of several stores is younger: clocks do not.
     """
-    shelf = Shelf(parent / str(uuid.uuid4()), gw)
-    shelf.dir = shelf.dir.with_suffix(DRAFT)
+    shelf = Shelf(parent / f"{uuid.uuid4()}{DRAFT}", gw)
     try:
         with store_errors(parent):
             shelf.dir.mkdir()
@@ -170,6 +169,7 @@ def draft_shelf(parent: Path, gw: str, states: Mapping[Series, Mapping[str, byte
                 heads = {stream: Head(0, genesis(shelf.id)) for stream in streams_of(series)}
                 state = dict(states[series]) | ({NUMBER: b"%d" % number} if series == "core" else {})
                 _create(shelf, series, 1, heads, state)
+            sync_directory(parent)
     except BaseException:
         shutil.rmtree(shelf.dir, ignore_errors=True)
         raise

@@ -10,7 +10,7 @@ from model.record import SERIES, STREAMS, Draft, Record, Series, Stream
 from sync.journal.files import make_directory, store_errors, sync_directory
 from sync.journal.salvage import ASIDE
 from sync.journal.segment import Head, Segment
-from sync.journal.shelf import ALL, STORE, End, Seal, Shelf, ends_of, remove
+from sync.journal.shelf import ALL, STORE, End, Seal, Shelf, ends_of, file_name, remove
 from sync.journal.store import DRAFT, NUMBER, SEGMENT_MAX_BYTES, Store, draft_shelf, settle
 
 _MOVED_RECORDS = 200
@@ -49,9 +49,12 @@ class Stores:
                 seal = Seal("damaged", ends_of(shelf), sorted(set(shelf.aside)), stores._number(_number_of(shelf)))
                 shelf.write_seal(seal)
                 stores.sealed[shelf.id] = (shelf, seal)
+        current = current or stores._half_made()
+        stores._forget_drafts(current)
         if current is None:
             states = {series: stores._last_state(series) for series in ALL}
             current = draft_shelf(parent, gw, states, stores._number(0))
+        if current.dir.suffix == DRAFT:
             settle(current)
         stores.current = Store(current, segment_max_bytes=segment_max_bytes)
         stores.current.open()
@@ -63,9 +66,6 @@ class Stores:
         active: list[Shelf] = []
         with store_errors(self._parent):
             make_directory(self._parent)
-            for path in self._parent.iterdir():
-                if path.suffix == DRAFT and STORE.fullmatch(path.stem):
-                    shutil.rmtree(path)
             found = [Shelf(path, self._gw) for path in self._parent.iterdir() if STORE.fullmatch(path.name)]
         sealed: list[tuple[Shelf, Seal]] = []
         for shelf in found:
@@ -78,6 +78,26 @@ class Stores:
         sealed.sort(key=lambda one: one[1].number)
         self.sealed = {shelf.id: (shelf, seal) for shelf, seal in sealed}
         return active
+
+    def _half_made(self) -> Shelf | None:
+        """What was to follow the store that was sealed last, if it had got all but its name: its state is the one that was answered."""
+        for path in self._drafts():
+            if all((path / file_name(series, 1)).exists() for series in ALL):
+                shelf = Shelf(path, self._gw)
+                shelf.scan(sealed=False)
+                if not shelf.aside and _number_of(shelf) == self._number(0):
+                    return shelf
+        return None
+
+    def _forget_drafts(self, but: Shelf | None) -> None:
+        with store_errors(self._parent):
+            for path in self._drafts():
+                if but is None or path != but.dir:
+                    shutil.rmtree(path)
+
+    def _drafts(self) -> list[Path]:
+        with store_errors(self._parent):
+            return [p for p in self._parent.iterdir() if p.suffix == DRAFT and STORE.fullmatch(p.stem)]
 
     def _number(self, known: int) -> int:
         """That of the store after those that are sealed, which may know a higher one itself."""
@@ -96,8 +116,12 @@ class Stores:
     def fork(self, store: str, ends: Mapping[Stream, Head]) -> None:
         """Seal the current store, if it still is this one, at `ends` and go on in a new one; `move_some` moves what lies beyond.
 
-        Raises StoreError, and then all is as before, or, where the seal may be on the disk, the next that is written ends it.
+        One that was sealed as damaged gets its ends anew. Raises StoreError, and then all is as before, or, where the seal
+        may be on the disk, the next that is written ends it.
         """
+        if store in self.sealed:
+            self._part(store, ends)
+            return
         if self._begun is None:
             old = self.current
             if old.id != store:
@@ -107,6 +131,15 @@ class Stores:
             streams = {s: End(ends[s].seq, ends[s].hash.hex(), old.heads[s].seq) for s in STREAMS}
             self._begun = draft, Seal("fork", streams, number=number)
         self.ready()
+
+    def _part(self, store: str, ends: Mapping[Stream, Head]) -> None:
+        shelf, seal = self.sealed[store]
+        if seal.why == "damaged":
+            streams = {s: End(ends[s].seq, ends[s].hash.hex(), end.last) for s, end in seal.ends.items()}
+            seal = Seal("fork", streams, seal.aside, seal.number)
+            shelf.write_seal(seal)
+            self.sealed[store] = (shelf, seal)
+            self.on_fork()
 
     def ready(self) -> Store:
         """The store that takes records. A fork that the disk has stopped half way is ended first. Raises StoreError."""
@@ -168,7 +201,7 @@ class Stores:
         self.append(SERIES[stream], {stream: drafts}, {f"moved/{shelf.id}/{stream}": b"%d" % moved})
 
     def untold(self) -> list[StoreSealed]:
-        """Sealed stores of which no record tells yet: with it goes the state `sealed/{store}`."""
+        """Sealed stores of which no record tells yet: with it goes the state `sealed/{store}`, which is why."""
         return [
             StoreSealed(
                 store=shelf.id,
@@ -179,7 +212,7 @@ class Stores:
                 aside=seal.aside,
             )
             for shelf, seal in self.sealed.values()
-            if f"sealed/{shelf.id}" not in self.current.state
+            if self.current.state.get(f"sealed/{shelf.id}") != seal.why.encode()
         ]
 
     # dropping

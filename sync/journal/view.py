@@ -11,7 +11,7 @@ import msgspec
 from model.errors import StoreDamaged
 from model.record import STREAMS, Stream
 from sync.journal.segment import Head, Segment, Slice
-from sync.journal.shelf import Shelf
+from sync.journal.shelf import Seal, Shelf
 
 LostRange = tuple[int, int, str]
 _OPEN_MAX = 6
@@ -56,16 +56,31 @@ class StoreView:
     """`heads` are the last records that count: of a sealed store its ends. `state` is the journal's, with what is lost."""
 
     def __init__(
-        self, shelf: Shelf, heads: Mapping[Stream, Head], state: Mapping[str, bytes], reader: Reader, *, sealed: bool
+        self,
+        shelf: Shelf,
+        heads: Mapping[Stream, Head],
+        state: Mapping[str, bytes],
+        reader: Reader,
+        seal: Seal | None = None,
     ) -> None:
+        """`seal`: None of the store that takes records."""
         self.id = shelf.id
-        self.sealed = sealed
+        self.seal = seal
         self._shelf = shelf
         self._heads = dict(heads)
         self._state = state
         self._reader = reader
         self._lows: dict[Stream, int] = {}
         self.refresh(heads)
+
+    @property
+    def sealed(self) -> bool:
+        return self.seal is not None
+
+    @property
+    def parted(self) -> bool:
+        """What the centre has beyond the heads is another history, known and left behind."""
+        return self.seal is not None and self.seal.why == "fork"
 
     def refresh(self, heads: Mapping[Stream, Head]) -> None:
         """After a commit or a drop."""
@@ -107,11 +122,14 @@ class StoreView:
         while seq <= last:
             path, closed = self._shelf.file_of(stream, seq)
             end = self._shelf.end_of(stream, path, last)
-            good = await self._reader.call(
-                lambda p=path, c=closed, s=seq, e=end: (  # type: ignore[misc]
-                    self._reader.segment(p, c or self.sealed).next_good(stream, s, e)
+            try:
+                good = await self._reader.call(
+                    lambda p=path, c=closed, s=seq, e=end: (  # type: ignore[misc]
+                        self._reader.segment(p, c or self.sealed).next_good(stream, s, e)
+                    )
                 )
-            )
+            except StoreDamaged:  # not even its first page can be read
+                good = end + 1
             if good <= end:
                 return int(good)
             seq = end + 1

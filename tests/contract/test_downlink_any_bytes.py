@@ -26,7 +26,16 @@ from support.journals import GW, numbers, verified
 from support.odd_json import odd_json
 from support.source import new_id
 from support.uplinks import Gateway
-from sync.contract.messages import Ack, CentralStatus, CommandResult, Hashes, HashRequest, decode, encode
+from sync.contract.messages import (
+    EPOCH_STEP_MAX,
+    Ack,
+    CentralStatus,
+    CommandResult,
+    Hashes,
+    HashRequest,
+    decode,
+    encode,
+)
 from sync.contract.topics import (
     CENTRAL_STATUS,
     down_ack,
@@ -34,7 +43,6 @@ from sync.contract.topics import (
     down_hashes,
     up_hash_request,
 )
-from sync.lane import EPOCH_STEP_MAX
 from sync.mqtt import MqttLink, MqttSettings
 
 HEARD: list[Stream] = [stream for stream in STREAMS if stream is not Stream.DIAG]

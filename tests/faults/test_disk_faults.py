@@ -18,6 +18,23 @@ def sweep(scratch: Path, plan: str, case: str, part: int, parts: int) -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
+def sectors(scratch: Path, start: int, step: int) -> None:
+    disk = scratch / "disk"
+    disk.mkdir()
+    done = run("support.disk_sectors", disk, str(start), str(step), env=environment(disk, Faults(scratch / "control")))
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+def test_some_pages_that_cannot_be_read(scratch: Path) -> None:
+    """It starts and goes on, and what stands elsewhere is there."""
+    sectors(scratch, 3, 29)
+
+
+@pytest.mark.soak
+def test_every_page_that_cannot_be_read(scratch: Path) -> None:
+    sectors(scratch, 0, 1)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_some_calls(scratch: Path, case: str) -> None:
     """Of all kinds, over the whole use of a journal."""

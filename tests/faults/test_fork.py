@@ -98,6 +98,75 @@ async def test_restored_backup(broker: Broker, centre: CentreProcess, tmp_path: 
     await gateway.__aexit__()
 
 
+def damage(home: Path) -> None:
+    """A file of the store that holds none of the streams looked at here: the store is sealed, and they end where they were."""
+    (path,) = home.rglob("diag-000001.db")
+    path.write_bytes(b"rubbish" * 1000)
+
+
+async def test_restored_and_damaged(broker: Broker, centre: CentreProcess, tmp_path: Path) -> None:
+    """The disk of yesterday was written to, and then it broke: what its sealed store and the centre's do not share comes again."""
+    home, backup = tmp_path / "gw", tmp_path / "backup"
+    gateway = Gateway(settings(broker), home)
+    async with gateway:
+        await write(gateway, 1, 10)
+        await all_settled(gateway)
+    shutil.copytree(home, backup)
+    async with gateway:
+        await write(gateway, 11, 25)
+        await all_settled(gateway)
+        old = gateway.journal.store
+    shutil.rmtree(home)
+    shutil.copytree(backup, home)
+    await gateway.open()
+    await write(gateway, 101, 107)
+    await gateway.journal.close()
+    damage(home)
+    async with gateway:
+        (told,) = gateway.journal.untold
+        assert (told.store, told.why) == (old, "damaged")
+        await gateway.journal.append([], state={f"sealed/{old}": b"damaged"})
+        await write(gateway, 108, 110)
+        await gateway.until(lambda: all(gateway.journal.last(s) == 10 for s in ALL))
+        await all_settled(gateway)
+        (sealed,) = gateway.journal.sealed
+        assert (sealed.id, sealed.parted, [sealed.last(s) for s in ALL]) == (old, True, [10, 10, 10])
+        (told,) = gateway.journal.untold
+        assert (told.store, told.why, told.aside) == (old, "fork", ["diag-000001.db.damaged"])
+        for stream in ALL:
+            assert bodies_at_centre(centre, stream) == [*range(1, 26), *range(101, 111)]
+        was = was_of(centre, gateway.journal.store)
+        assert sorted((w[0], w[1]) for w in was) == sorted([(old, n) for n in range(11, 18)] * len(ALL))
+        await assert_at_centre(centre.data, gateway.journal)
+
+
+async def test_the_centre_has_what_a_damaged_store_has_lost(
+    broker: Broker, centre: CentreProcess, tmp_path: Path
+) -> None:
+    """It knows the record that is left last: so what it has beyond is no other history, and nothing comes twice."""
+    home, backup = tmp_path / "gw", tmp_path / "backup"
+    gateway = Gateway(settings(broker), home)
+    async with gateway:
+        await write(gateway, 1, 10)
+        await all_settled(gateway)
+    shutil.copytree(home, backup)
+    async with gateway:
+        await write(gateway, 11, 25)
+        await all_settled(gateway)
+    shutil.rmtree(home)
+    shutil.copytree(backup, home)
+    damage(home)
+    for _ in range(2):  # it is not asked again, and believed again
+        async with gateway:
+            (sealed,) = gateway.journal.sealed
+            lanes = gateway.uplink.lanes_of(sealed.id)
+            await gateway.until(lambda lanes=lanes: all(lanes[s].upto == 25 for s in ALL))  # type: ignore[misc]
+            assert (sealed.parted, [lanes[s].counts().acknowledged for s in ALL]) == (False, [10, 10, 10])
+            await all_settled(gateway)
+    for stream in ALL:
+        assert bodies_at_centre(centre, stream) == [*range(1, 26)]
+
+
 async def test_cloned_card(broker: Broker, centre: CentreProcess, tmp_path: Path) -> None:
     """Two machines go on from one card under one name: whoever comes second forks, and both histories are whole."""
     one = Gateway(settings(broker), tmp_path / "one")

@@ -168,4 +168,5 @@ def _start(now: int) -> Snapshot:
         ],
         link=LinkNow("online", "mqtts://broker.example:8883", "up", now - 90 * MINUTE_US, None),
         store=StoreNow(1_288_490_189, 4_026_531_840, 0.041, False),
+        sealed=[],
     )

@@ -4,6 +4,7 @@ Its directory must be there, with all that a test finds durable in it, before th
 """
 
 import ctypes
+import errno
 import functools
 import hashlib
 import mmap
@@ -46,6 +47,7 @@ class Kind(IntEnum):
     SEND = 10
     RECV = 11
     MARK = 12
+    READ = 13
 
 
 CHANGES = (Kind.CREATE, Kind.WRITE, Kind.TRUNCATE, Kind.RENAME, Kind.UNLINK, Kind.LINK, Kind.MKDIR)
@@ -93,6 +95,10 @@ class Faults:
         self.lift()
         self._shared[:] = _CONTROL.pack(0, first, last, action, 0, 0, match)
         self._shared[:8] = struct.pack("=q", sum(1 << kind for kind in kinds))
+
+    def spoil(self, path: Path, first: int, last: int) -> None:
+        """These bytes of a file cannot be read any more, also under another name."""
+        self.arm(errno.EIO, Kind.READ, first=first, last=last, match=str(path.stat().st_ino).encode())
 
     def lift(self) -> None:
         self._shared[:8] = bytes(8)

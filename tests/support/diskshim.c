@@ -21,17 +21,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum kind { CREATE, OPEN, WRITE, TRUNCATE, SYNC, SYNC_NAMES, RENAME, UNLINK, LINK, MKDIR, SEND, RECV, MARK };
+enum kind { CREATE, OPEN, WRITE, TRUNCATE, SYNC, SYNC_NAMES, RENAME, UNLINK, LINK, MKDIR, SEND, RECV, MARK, READ };
 enum { SHORT = 10001, KILL_BEFORE, KILL_AFTER }; /* actions that are no errno: half of a write is done; the process ends */
 
 /* Shared with the test, which sets `kinds` last. */
 struct control {
     volatile int64_t kinds;       /* which calls count: bits 1 << kind */
-    volatile int64_t first, last; /* of those that count, the ones that meet the fault */
+    volatile int64_t first, last; /* of those that count, the ones that meet the fault; of READ the bytes of the file */
     volatile int64_t action;
     volatile int64_t calls; /* how many counted so far */
     volatile int64_t met;   /* how many met the fault */
-    char match[80];         /* counts only with this in its path, or in what a socket carries; length first */
+    char match[80];         /* counts only with this in its path, or in what a socket carries, or READ from that inode; length first */
 };
 
 struct entry {
@@ -225,6 +225,25 @@ ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t offset) 
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) {
     return pwritev64(fd, parts, count, offset);
 }
+
+/* Bad sectors: a read that touches one of them fails. `offset` < 0: at the file's own position. */
+static int unreadable(int fd, size_t n, off_t offset) {
+    if (!watched(fd) || !(control->kinds >> READ & 1)) return 0;
+    if (fds[fd].ino != strtoull(control->match + 1, NULL, 10)) return 0;
+    off_t at = offset >= 0 ? offset : lseek(fd, 0, SEEK_CUR);
+    if (at > control->last || at + (off_t)n <= control->first) return 0;
+    pthread_mutex_lock(&lock);
+    control->met++;
+    pthread_mutex_unlock(&lock);
+    return 1;
+}
+ssize_t read(int fd, void *data, size_t n) {
+    return unreadable(fd, n, -1) ? failed(EIO) : syscall(SYS_read, fd, data, n);
+}
+ssize_t pread64(int fd, void *data, size_t n, off64_t offset) {
+    return unreadable(fd, n, offset) ? failed(EIO) : syscall(SYS_pread64, fd, data, n, offset);
+}
+ssize_t pread(int fd, void *data, size_t n, off_t offset) { return pread64(fd, data, n, offset); }
 
 /* Copies inside the kernel are refused, so that they are made by reading and writing. */
 ssize_t sendfile64(int out, int in, off64_t *offset, size_t n) {

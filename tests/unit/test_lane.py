@@ -120,7 +120,7 @@ async def test_only_the_hash_proves_that_a_record_arrived(journal: Journal) -> N
     assert lane.upto == 0
 
 
-async def test_a_sealed_store_is_not_acknowledged_with_other_hashes(journal: Journal) -> None:
+async def test_a_forked_store_is_not_acknowledged_with_other_hashes(journal: Journal) -> None:
     """Its lanes cannot fork again. That the centre has more than counts here is no contradiction."""
     store, seq = journal.current, 60
     ends = {s: Head(0, genesis(store.id)) for s in Stream}
@@ -133,6 +133,28 @@ async def test_a_sealed_store_is_not_acknowledged_with_other_hashes(journal: Jou
     assert lane.acknowledged(Ack(ingest=1, upto=30, head=own), own, 0.0) == "progress"
     assert lane.acknowledged(Ack(ingest=1, upto=100, head="00" * 32), None, 0.0) == "progress"
     assert lane.done
+
+
+async def test_a_damaged_store_is_believed_beyond_its_end_when_that_is_proven(tmp_path: Path) -> None:
+    """Until the centre has shown the hash there, what it has beyond may be another history."""
+    first = await Journal.open(tmp_path, GW, group_s=0)
+    await first.append(drafts(Stream.READING, range(60)))
+    await first.close()
+    next(tmp_path.glob("*/diag-000001.db")).write_bytes(b"rubbish" * 1000)
+    journal = await Journal.open(tmp_path, GW, group_s=0)
+    (sealed,) = journal.sealed
+    lane = Lane(journal, sealed, Stream.READING, None)
+    beyond = Ack(ingest=1, upto=100, head="00" * 32)
+    assert lane.acknowledged(beyond, None, 0.0) == "fork"
+    assert (lane.upto, lane.ready(1e9)) == (0, False)
+    lane.prove()
+    assert lane.ready(1e9)
+    assert lane.acknowledged(Ack(ingest=1, upto=30, head="00" * 32), "11" * 32, 0.0) == "unproven"
+    assert lane.acknowledged(beyond, None, 0.0) == "progress"
+    again = Lane(journal, sealed, Stream.READING, None)
+    assert again.acknowledged(beyond, None, 0.0) == "nothing"
+    assert (again.done, again.counts()) == (True, Counts(60, 60, 0, 0, 0))
+    await journal.close()
 
 
 @pytest.mark.parametrize(
@@ -182,9 +204,9 @@ async def test_refusals_of_one_burst_are_one(journal: Journal) -> None:
     for n in range(8):
         await send(lane, journal, 10 * (n + 1))
     for _ in range(8):
-        lane.refused_by_broker(1.0)
+        lane.back_off(1.0)
     assert (lane.next, lane.ready(1.0 + PATIENCE_S - 0.1), lane.ready(1.0 + PATIENCE_S)) == (1, False, True)
-    lane.refused_by_broker(10.0)
+    lane.back_off(10.0)
     assert (lane.ready(10.0 + 2 * PATIENCE_S - 0.1), lane.ready(10.0 + 2 * PATIENCE_S)) == (False, True)
 
 
@@ -295,7 +317,7 @@ class LaneMachine(RuleBasedStateMachine):
 
     @rule()
     def be_refused(self) -> None:
-        self._lane.refused_by_broker(self._now)
+        self._lane.back_off(self._now)
 
     @rule()
     def drop(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.status import AlarmNow, DeviceNow, LinkNow, Snapshot, StoreNow
+from gateway.status import AlarmNow, DeviceNow, LinkNow, SealedNow, Snapshot, StoreNow
 from gateway.web.view import view
 from model.observation import Quality
 from model.record import STREAMS
@@ -127,8 +127,17 @@ def test_the_store_says_how_full_it_is() -> None:
     words = "On the disk: 1.2 GiB of at most 3.8 GiB. What must stay takes 71 % of that."
     full = alarm(what="store_full", device="gateway", point="store", value=70.0, unit="%")
     seen = [view(changed(store=store, alarms=alarms), "en")["store"] for alarms in ([], [full])]
-    assert seen == [{"level": "ok", "text": words}, {"level": "warn", "text": words}]
+    assert seen == [[{"level": "ok", "text": words}], [{"level": "warn", "text": words}]]
     assert view(changed(alarms=[full]), "zh-CN")["alarms"][0]["where"] == "gateway · 存储"
     refusing = view(changed(store=msgspec.structs.replace(store, refusing=True)), "en")
-    assert refusing["store"]["level"] == refusing["summary"]["level"] == "bad"
+    assert refusing["store"][0]["level"] == refusing["summary"]["level"] == "bad"
     assert refusing["summary"]["lines"][0]["text"].startswith("The store is full")
+
+
+def test_a_store_that_was_closed_is_told_in_a_sentence() -> None:
+    """Why, and what was set aside of it."""
+    sealed = [SealedNow("7f3a", "damaged", ["core-000002.db.damaged"]), SealedNow("81b0", "fork", [])]
+    _, damaged, fork = view(changed(sealed=sealed), "en")["store"]
+    assert (damaged["level"], fork["level"]) == ("warn", "warn")
+    assert damaged["text"].endswith("still sent. Set aside: core-000002.db.damaged")
+    assert fork["text"].startswith("Store 81b0 is closed: the centre has another history of it")

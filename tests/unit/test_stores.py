@@ -86,7 +86,7 @@ async def test_a_store_is_sealed_only_once(tmp_path: Path) -> None:
     store, _ = await filled(tmp_path)
     segment(tmp_path, "core-000001.db").unlink()
     first = await Journal.open(tmp_path, GW)
-    await first.append([], state={f"sealed/{store}": b""})
+    await first.append([], state={f"sealed/{store}": b"damaged"})
     await first.close()
     aside = sorted(tmp_path.glob("*/*damaged*"))
     again = await Journal.open(tmp_path, GW)

@@ -101,12 +101,12 @@ function setCode(element, code) {
 function show(changed) {
   Object.assign(state, changed);
   if (state.version !== document.documentElement.dataset.version) return location.reload();
-  for (const part of ["time", "store"]) if (changed[part]) fill($(`#${part}`), state[part]);
+  if (changed.time) fill($("#time"), state.time);
   if (changed.summary) {
     fill($("#summary"), state.summary);
     document.title = { ok: "", warn: "▲ ", bad: "⬣ " }[state.summary.level] + state.gateway;
   }
-  if (changed.links) fillList($("#links"), state.links);
+  for (const part of ["links", "store"]) if (changed[part]) fillList($(`#${part}`), state[part]);
   for (const part of ["alarms", "devices", "streams", "scans"]) {
     if (!changed[part]) continue;
     const section = document.getElementById(part);
