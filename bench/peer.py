@@ -170,7 +170,8 @@ def carry(options: Options, load: Load, seconds: float) -> Carried:
         early = server.answered()
         before = counted()
         time.sleep(seconds)
-        took, answered, cpu_s, written, came = (b - a for a, b in zip(before, counted(), strict=True))
+        after = counted()
+        took, answered, cpu_s, written, came = (b - a for a, b in zip(before, after, strict=True))
         rss = gateway.rss()
         final = server.silence()
         until_quiet(lambda: platform.readings, QUIET_S)
@@ -185,6 +186,7 @@ def carry(options: Options, load: Load, seconds: float) -> Carried:
         cpu_us=1e6 * cpu_s / polled,
         rss_mib=rss / 2**20,
         written=written / polled,
+        behind_s=(after[1] * per_answer - after[4]) / (polled / took),
         missing=len(lost) * per_answer,
         late=sum(number > early for number in lost) * per_answer,
         profiles={},
