@@ -1,11 +1,6 @@
 """What the centre's commands show a person: whole on a terminal of any width and in a pipe, and which of several alarms it is."""
 
-import os
-import pty
 import re
-import subprocess
-import sys
-import termios
 from pathlib import Path
 
 import pytest
@@ -18,6 +13,7 @@ from model.bodies import AlarmBody, Cause
 from model.observation import Quality
 from model.record import Stream
 from support.source import T0, Source
+from support.terminal import on_terminal
 from sync.contract.messages import encode
 
 IDS = [f"7a3e0f5{n}-1111-4222-8333-444455556666" for n in range(3)]
@@ -45,22 +41,7 @@ def centre(tmp_path: Path) -> Path:
 
 
 def shown(centre: Path, *command: str, columns: int) -> str:
-    """What stands on a terminal so wide."""
-    master, slave = pty.openpty()
-    termios.tcsetwinsize(slave, (50, columns))
-    args = [sys.executable, "-m", "central", *command, "--data", str(centre), "--lang", "en"]
-    env = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}} | {"NO_COLOR": "1"}
-    with subprocess.Popen(args, stdin=slave, stdout=slave, stderr=slave, env=env) as process:
-        os.close(slave)
-        said = b""
-        try:
-            while more := os.read(master, 1 << 16):
-                said += more
-        except OSError:  # nobody has the other end open any more
-            pass
-    os.close(master)
-    assert process.returncode == 0, said
-    return re.sub(r"\x1b\[[0-9;]*m", "", said.decode())
+    return on_terminal("central", *command, "--data", centre, "--lang", "en", columns=columns)
 
 
 def piped(capsys: pytest.CaptureFixture[str], centre: Path, *command: str) -> str:
@@ -109,7 +90,7 @@ def test_a_pipe_gets_all_of_it(
 
 @pytest.mark.parametrize("columns", [80, 160])
 def test_a_terminal_folds_what_is_long(centre: Path, columns: int) -> None:
-    """Nothing is cut: each character of the gateway's id is there, line by line; the alarm's id stays whole, `ack` takes it."""
+    """Nothing is cut: each character of the gateway's id is there, line by line."""
     said = shown(centre, "alarms", columns=columns)
     assert "…" not in said
     lines = said.splitlines()
@@ -118,5 +99,10 @@ def test_a_terminal_folds_what_is_long(centre: Path, columns: int) -> None:
     start, end = head.index("gateway"), head.index("device")
     rows = [line[start:end].strip() for line in lines if line is not head]
     assert "".join(rows) == GATEWAY * 3
+
+
+def test_an_id_that_is_typed_stays_whole(centre: Path) -> None:
+    """On a very narrow terminal too: `ack` takes what stands there."""
+    said = shown(centre, "alarms", columns=50)
     assert len(re.findall(r"7a3e0f5\d\s*$", said, re.MULTILINE)) == 3
     assert queries.alarm(reader(centre), IDS[1][:8]) == (GATEWAY, IDS[1])

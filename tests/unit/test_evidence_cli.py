@@ -10,6 +10,7 @@ from gateway.cli import tree
 from model.record import Stream
 from support.evidence import Site, forked
 from support.journals import drafts
+from support.terminal import on_terminal
 from sync.evidence.export import write
 from sync.evidence.source import with_evidence
 
@@ -118,3 +119,12 @@ async def test_an_older_export_is_not_called_cut(tmp_path: Path, lang: str, word
     assert {"en": "had them when this was exported (2112-", "zh": "导出时（2112-"}[lang] in result.stdout
     result = doorpost("verify", site.data, "--key", site.key, *witness, lang=lang)
     assert ("reading 19..22" in result.stdout, words in result.stdout) == (False, False)
+
+
+async def test_a_narrow_terminal_cuts_no_id(tmp_path: Path) -> None:
+    """The store's id is folded."""
+    site = await (await Site(tmp_path).fill()).closed()
+    said = on_terminal("gateway.cli", "verify", site.data, "--key", site.key, "--lang", "en", columns=60)
+    assert "…" not in said
+    cells = [line.split("│")[1].strip() for line in said.splitlines() if line.startswith("│")]
+    assert "".join(cells) == site.store.name * 5
