@@ -180,7 +180,7 @@ def _topics(data: bytes) -> None:
 class _Store:
     """A stream of `LAST` records, the first ten dropped before they were acknowledged."""
 
-    id, sealed = STORE, False
+    id, sealed, parted = STORE, False, False
 
     def last(self, _stream: Stream) -> int:
         return LAST
