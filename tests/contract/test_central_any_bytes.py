@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from central.ingest import Ingest
 from central.store import Store, reader
 from model.bodies import BODIES
 from model.record import KINDS, STREAMS, Stream
+from support.memory import memory_directory
 from support.odd_json import odd_json
 from support.source import STORE, T0, Source, new_id
 from sync.contract.messages import Ack, Batch, Birth, CommandResult, Hash, HashRequest, Seq, Urgent, Uuid, Will, encode
@@ -46,7 +46,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 @settings(max_examples=150, deadline=None)
 def test_arbitrary_messages(messages: list[tuple[str, str, bytes]]) -> None:
     """Arbitrary bytes on arbitrary topics never raise, and store nothing that was not in the good batch."""
-    with TemporaryDirectory() as data:
+    with memory_directory() as data:
         store = Store(Path(data))
         Ingest(store).take([(f"v1/gw/{gw}/up/{what}", payload) for gw, what, payload in messages])
         rows = store.db.execute("SELECT seq, hash FROM records").fetchall()
@@ -80,7 +80,7 @@ moved = st.just(b"") | odd_json(_Moved).map(lambda said: b"," + said[1:-1])
 @settings(max_examples=60, deadline=None)
 def test_bodies_of_good_batches(says: list[tuple[str, bytes]]) -> None:
     """Whatever stands in the body of a record whose hash is right: it is settled, and what is behind it comes through."""
-    with TemporaryDirectory() as data:
+    with memory_directory() as data:
         store = Store(Path(data))
         for stream in (Stream.ALARM, Stream.EVENT):
             source = Source(stream)
@@ -108,7 +108,7 @@ _messages = st.one_of(
 @settings(max_examples=120, deadline=None)
 def test_messages_that_nearly_fit(messages: list[tuple[str, bytes]]) -> None:
     """Extreme numbers, odd strings and depths in messages of the right shape never raise; what was committed is read again."""
-    with TemporaryDirectory() as data:
+    with memory_directory() as data:
         store = Store(Path(data))
         Ingest(store).take(messages)
         Ingest(store).take(messages)
@@ -122,7 +122,7 @@ class Gateway(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._folder = TemporaryDirectory()
+        self._folder = memory_directory()
         self._data = Path(self._folder.name)
         self._store = Store(self._data)
         self._ingest = Ingest(self._store)

@@ -1,7 +1,5 @@
 """Fixtures for tests with a real broker."""
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +7,7 @@ import pytest
 
 from gateway.demo.broker import Broker
 from support.centre import USERS
+from support.memory import memory_directory
 
 
 @pytest.fixture
@@ -34,5 +33,5 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def scratch() -> Iterator[Path]:
     """In memory, where there is a place for files: a disk that is only imagined needs no other."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as directory:
+    with memory_directory() as directory:
         yield Path(directory)

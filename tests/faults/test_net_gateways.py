@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -11,6 +10,7 @@ from gateway.demo.broker import Broker
 from model.record import STREAMS, Stream
 from support.centre import USERS, running
 from support.exactly_once import assert_at_centre
+from support.memory import memory_directory
 from support.proxy import chain, through
 from support.source import new_id
 from support.uplinks import Gateway, settings
@@ -18,7 +18,6 @@ from sync.journal.reserve import Reserve
 from sync.mqtt import MqttSettings
 
 FLEET = 200
-MEMORY = Path("/dev/shm")
 
 
 @pytest.mark.usefixtures("quick")
@@ -48,7 +47,7 @@ async def test_two_hundred_gateways_come_back_at_once(monkeypatch: pytest.Monkey
     names = [f"gw-{number:03}" for number in range(FLEET)]
     async with AsyncExitStack() as fleet:
         # two hundred disks in one would be the test of a disk
-        directory = Path(fleet.enter_context(TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)))
+        directory = Path(fleet.enter_context(memory_directory()))
         broker = Broker(USERS | dict.fromkeys(names, "secret"), directory / "broker", program="mosquitto")
         await asyncio.to_thread(broker.start)
         fleet.callback(broker.kill)
