@@ -30,10 +30,11 @@ PLOT_MAX_MS = 100
 
 @dataclass
 class Depth:
-    """A site with so many records stored, and what was measured on it."""
+    """A site with so many records stored, `captured` of them in its views for certain, and what was measured on it."""
 
     site: Site
-    stored: int
+    captured: int
+    stored: int = 0
     append: list[float] = field(default_factory=list)
     drain: list[float] = field(default_factory=list)
     start_s: list[float] = field(default_factory=list)
@@ -43,8 +44,9 @@ class Depth:
 def fill(depth: Depth, drafts: list[Draft]) -> None:
     """Its records, at the gateway and delivered."""
     more = cycle(drafts)
-    chunks = (spread(islice(more, CHUNK), first, STEP_US) for first in range(0, depth.stored, CHUNK))
+    chunks = (spread(islice(more, CHUNK), first, STEP_US) for first in range(0, depth.captured, CHUNK))
     asyncio.run(capture(depth.site.data(), GW, chunks, depth.site.centre_data))
+    depth.stored = depth.captured
 
 
 def measure(depth: Depth, drafts: list[Draft]) -> None:
@@ -78,7 +80,7 @@ def _plot(depth: Depth) -> float:
     """Milliseconds until the daemon has answered with a day of one point, another each time."""
     number = len(depth.plot_ms)
     asked = {"device": f"dev{number:02}", "point": f"p{number:02}"}
-    since = T0 + number * depth.stored * STEP_US // 10
+    since = T0 + number * depth.captured * STEP_US // 10
     started = time.perf_counter()
     (plot,) = ask(depth.site.data(), "plot", **asked, since=since, until=since + DAY_US)
     took = 1000 * (time.perf_counter() - started)
@@ -89,11 +91,11 @@ def _plot(depth: Depth) -> float:
 def run(options: Options) -> Report:
     drafts = list(polls(options.pick(SMALL, 2_000), DEVICES))
     depths = [
-        Depth(Site(options.directory / str(stored)), stored)
-        for stored in options.pick((SMALL, LARGE), (CHUNK, 2 * CHUNK))
+        Depth(Site(options.directory / str(captured)), captured)
+        for captured in options.pick((SMALL, LARGE), (CHUNK, 2 * CHUNK))
     ]
     small, large = depths
-    names = {id(depth): f"{depth.stored:,}" for depth in depths}
+    names = {id(depth): f"{depth.captured:,}" for depth in depths}
     for depth in depths:
         fill(depth, drafts)
     for _ in range(options.pick(5, 1)):
