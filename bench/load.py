@@ -25,7 +25,10 @@ class Load(NamedTuple):
 
 
 class Carried(NamedTuple):
-    """`behind_s`: in how much time what was still on its way at the end is polled. `missing`: readings that the server answered and that never came out; `late`: of these, after the first two seconds."""
+    """`behind_s`: as much as is polled in that time was still on its way at the end.
+
+    `missing`: readings that the server answered and that never came out; `late`: of these, after the first two seconds.
+    """
 
     load: Load
     polled_per_s: float
