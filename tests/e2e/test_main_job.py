@@ -2,14 +2,18 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
+from central import queries
+from central.store import reader
 from gateway.demo.processes import ProgramFailed
 from gateway.demo.site import BOARD, LIFT, PERSON, PROBE_1, Site
+from gateway.demo.witness import Witness, settled, value
 from support.asyncapi import validate
 from sync.mqtt import MqttLink, MqttSettings
 
@@ -26,56 +30,38 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         await one.stop()
 
 
-async def until(ask: Callable[[], Awaitable[Any]], good: Callable[[Any], bool]) -> Any:
-    """Ask again until the answer is good; the test's own time limit ends it."""
+async def at_the_centre(site: Site, ask: Callable[[apsw.Connection], list[Any]]) -> list[Any]:
+    """Ask the centre's database again until it has something; the test's own time limit ends it."""
     while True:
-        try:
-            answer = await ask()
-        except ProgramFailed:  # it is not up yet
-            answer = None
-        if answer is not None and good(answer):
-            return answer
-        await asyncio.sleep(0.2)
+        if found := ask(reader(site.central_data)):
+            return found
+        await asyncio.sleep(0.1)
 
 
-async def codes(site: Site, code: str) -> int:
-    """How often the centre has seen a code."""
-    return len((await site.ask_central("trace", code))["sightings"])
+async def seen_once(site: Site, code: str) -> None:
+    assert len(await at_the_centre(site, lambda db: queries.trace(db, code))) == 1
 
 
-def health(answer: Any) -> dict[str, str]:
+async def alarm(site: Site, what: str, state: str) -> dict[str, Any]:
+    def found(db: apsw.Connection) -> list[dict[str, Any]]:
+        return [a for a in queries.alarms(db) if (a["what"], a["state"]) == (what, state)]
+
+    (one,) = await at_the_centre(site, found)
+    return dict(one)
+
+
+def health(answer: dict[str, Any]) -> dict[str, str]:
     return {d["id"]: d["health"] for d in answer["devices"]}
 
 
 async def online(site: Site) -> None:
-    await until(lambda: site.ask_gateway("device", "list"), lambda a: set(health(a).values()) == {"online"})
+    """The devices; broker and centre may be absent."""
+    await Witness(site).gateway(lambda s: set(health(s).values()) == {"online"})
 
 
-async def settled(site: Site) -> dict[str, Any]:
-    """Nothing waits at the gateway; its counts per stream."""
-    status = await until(
-        lambda: site.ask_gateway("store", "status"), lambda a: all(s["waiting"] == 0 for s in a["streams"])
-    )
-    return {s["stream"]: s for s in status["streams"]}
-
-
-async def alarm(site: Site, what: str, good: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    def found(answer: Any) -> bool:
-        return any(a["what"] == what and good(a) for a in answer["alarms"])
-
-    answer = await until(lambda: site.ask_central("alarms"), found)
-    one: dict[str, Any] = next(a for a in answer["alarms"] if a["what"] == what and good(a))
-    return one
-
-
-async def relay(site: Site, name: str, value: float) -> None:
+async def relay(site: Site, name: str, state: float) -> None:
     """Until the board itself says so."""
-
-    def said(answer: Any) -> bool:
-        points = {p["name"]: p["value"] for d in answer["devices"] if d["id"] == "board" for p in d["points"]}
-        return points.get(name) == value
-
-    await until(lambda: site.ask_gateway("device", "list"), said)
+    await Witness(site).gateway(lambda s: value(s, "board", name) == state)
 
 
 async def test_the_whole_way_speaks_the_contract(site: Site) -> None:
@@ -99,12 +85,13 @@ async def test_the_whole_way_speaks_the_contract(site: Site) -> None:
         "3066C4409047E140075BCD15",
         "https://id.gs1.org/01/09506000134352",
     ):
-        await until(lambda code=code: codes(site, code), lambda n: n == 1)  # type: ignore[misc]
+        await seen_once(site, code)
+    assert len((await site.ask_central("trace", "PALLET-1"))["sightings"]) == 1
 
     await site.bus.command("set", slave=PROBE_1, temperature=9.0)
     await site.bus.command("press", slave=LIFT)
-    high = await alarm(site, "temperature_high", lambda a: a["state"] == "raised")
-    call = await alarm(site, "lift_alarm", lambda a: a["state"] == "raised")
+    high = await alarm(site, "temperature_high", "raised")
+    call = await alarm(site, "lift_alarm", "raised")
     await relay(site, "relay1", 1)
     await relay(site, "relay3", 1)
     await site.gateway.kill()
@@ -116,16 +103,16 @@ async def test_the_whole_way_speaks_the_contract(site: Site) -> None:
         await site.ask_central("ack", call["alarm"], "--as", "Nobody", "--pin-file", str(site.directory / "pin"))
     for one in (high, call):
         await site.ask_central("ack", one["alarm"], "--as", PERSON, "--pin-file", str(site.directory / "pin"))
-    answered = await alarm(site, "lift_alarm", lambda a: a["state"] == "acked")
-    assert answered["acked_by"] == PERSON
-    assert answered["alarm"] == call["alarm"]
+    await alarm(site, "lift_alarm", "acked")
+    answered = {a["alarm"]: a for a in (await site.ask_central("alarms"))["alarms"]}[call["alarm"]]
+    assert (answered["state"], answered["acked_by"]) == ("acked", PERSON)
     await relay(site, "relay4", 1)
     await relay(site, "relay1", 0)
     await site.bus.command("release", slave=LIFT)
     await site.bus.command("contact", slave=BOARD, di=4, on=True)
-    await alarm(site, "lift_alarm", lambda a: a["state"] == "ended")
+    await alarm(site, "lift_alarm", "ended")
     await site.bus.command("set", slave=PROBE_1, temperature=4.0)
-    await alarm(site, "temperature_high", lambda a: a["state"] == "cleared")
+    await alarm(site, "temperature_high", "cleared")
 
     await site.gateway.stop()
     counts = await site.ask_central("counts")
@@ -160,22 +147,22 @@ async def test_broker_and_centre_may_be_absent_at_start(site: Site) -> None:
     assert status["link"]["state"] != "online"
     await asyncio.to_thread(site.broker.start)
     await site.start_central()
-    await until(lambda: codes(site, "PALLET-2"), lambda n: n == 1)
-    await alarm(site, "temperature_high", lambda a: a["state"] == "raised")
-    counts = await settled(site)
-    assert all(s["captured"] == s["acknowledged"] for s in counts.values())
+    await seen_once(site, "PALLET-2")
+    await alarm(site, "temperature_high", "raised")
+    snapshot = await Witness(site).gateway(settled)
+    assert all(s["captured"] == s["acknowledged"] for s in snapshot["streams"])
 
 
 async def test_one_bad_device_hurts_only_itself(site: Site) -> None:
     """A bus pulled out under load, rubbish on one line: the others go on, and each comes back by itself, with a hint meanwhile."""
     await online(site)
     await site.bus.command("unplug")
-    answer = await until(lambda: site.ask_gateway("device", "list"), lambda a: health(a)["room1"] == "offline")
+    await Witness(site).gateway(lambda s: health(s)["room1"] == "offline")
+    answer = await site.ask_gateway("device", "list")
+    assert health(answer)["room1"] == "offline"
     assert all(d["problem"] for d in answer["devices"] if d["health"] == "offline")
     await site.scanner.command("noise", hex="00ff17")
     await site.ssi.command("scan", text="PALLET-3")
-    await until(lambda: codes(site, "PALLET-3"), lambda n: n == 1)
+    await seen_once(site, "PALLET-3")
     await site.bus.command("replug")
-    await until(
-        lambda: site.ask_gateway("device", "list"), lambda a: health(a)["room1"] == health(a)["lift"] == "online"
-    )
+    await Witness(site).gateway(lambda s: health(s)["room1"] == health(s)["lift"] == "online")
