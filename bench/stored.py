@@ -37,7 +37,7 @@ async def capture(data: Path, gw: str, chunks: Iterable[Sequence[Draft]], centre
 async def _show(journal: Journal, views: ViewFile, first: int) -> None:
     round_ = Round(views.marks)
     while first <= journal.last(Stream.READING):
-        found = await journal.read(Stream.READING, first, CHUNK, 2**30)
+        found = await journal.current.read(Stream.READING, first, CHUNK, 2**30)
         round_.take((journal.store, Stream.READING), found.records)
         first += len(found.records)
     views.write(round_)
@@ -47,7 +47,7 @@ async def _deliver(journal: Journal, centre: Centre, gw: str, first: int) -> Non
     with centre.db:
         lane = centre.lane(gw, journal.store, Stream.READING)
         while first <= journal.last(Stream.READING):
-            found = await journal.read(Stream.READING, first, CHUNK, 2**30)
+            found = await journal.current.read(Stream.READING, first, CHUNK, 2**30)
             centre.insert(lane, found.records)
             first += len(found.records)
             lane.upto, lane.head = found.records[-1].seq, found.records[-1].hash

@@ -11,7 +11,8 @@ from model.record import Stream
 from sync.contract.messages import EPOCH_MAX, EPOCH_STEP_MAX, Ack, Count
 from sync.flow import Flow, Mark
 from sync.journal.journal import Journal
-from sync.journal.view import StoreView, with_lost
+from sync.journal.losses import with_lost
+from sync.journal.view import StoreView
 
 IN_FLIGHT_MAX = 8
 PATIENCE_S = 5.0

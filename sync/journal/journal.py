@@ -19,12 +19,14 @@ from model.errors import StoreError
 from model.record import SERIES, Draft, Series, Stream, draft
 from model.time import Stamp
 from sync.journal.inventory import SegmentInfo, inventory
+from sync.journal.losses import LostRange, lost, with_lost
+from sync.journal.reader import Reader
 from sync.journal.reserve import RESERVE_BYTES, Reserve
-from sync.journal.segment import Head, Slice
+from sync.journal.segment import Head
 from sync.journal.shelf import remove
 from sync.journal.store import SEGMENT_MAX_BYTES
 from sync.journal.stores import Stores
-from sync.journal.view import LostRange, Reader, StoreView, lost, with_lost
+from sync.journal.view import StoreView
 from sync.journal.writer import DRAFT_BYTES, Entry, Item, Refused, Writer
 
 GROUP_S = 1.0
@@ -154,24 +156,12 @@ class Journal:
         """The oldest number still held of the current store."""
         return self.current.low(stream)
 
-    def lost(self, stream: Stream) -> list[LostRange]:
-        """Ranges of the current store that were never acknowledged and can no longer be sent."""
-        return self.current.lost(stream)
-
     def state(self, key: str) -> bytes | None:
         """Durable state, as of the newest commit."""
         return self._state.get(key)
 
     def states(self, prefix: str) -> dict[str, bytes]:
         return {key: value for key, value in self._state.items() if key.startswith(prefix)}
-
-    async def read(self, stream: Stream, first: int, max_records: int, max_bytes: int) -> Slice:
-        """As of StoreView: of the current store."""
-        return await self.current.read(stream, first, max_records, max_bytes)
-
-    async def hash_at(self, stream: Stream, seq: int) -> bytes:
-        """As of StoreView: of the current store."""
-        return await self.current.hash_at(stream, seq)
 
     def on_commit(self, listener: Callable[[], None]) -> None:
         """Call `listener` on the event loop after each commit."""

@@ -1,55 +1,13 @@
 """One store as the event loop sees it: what it holds, what is lost of it, and reading it in the reader's thread."""
 
-import asyncio
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import TypeVar
-
-import msgspec
+from collections.abc import Mapping
 
 from model.errors import StoreDamaged
 from model.record import STREAMS, Stream
-from sync.journal.segment import Head, Segment, Slice
+from sync.journal.losses import LostRange, lost
+from sync.journal.reader import Reader
+from sync.journal.segment import Head, Slice
 from sync.journal.shelf import Seal, Shelf
-
-LostRange = tuple[int, int, str]
-_OPEN_MAX = 6
-
-T = TypeVar("T")
-
-
-class Reader:
-    """A thread that reads, with the segments that it has open."""
-
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, "journal-reader")
-        self._open: dict[Path, Segment] = {}
-
-    async def call(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    def segment(self, path: Path, closed: bool) -> Segment:
-        """For work in the reader's thread."""
-        if path not in self._open:
-            if len(self._open) >= _OPEN_MAX:
-                self._open.pop(next(iter(self._open))).close()
-            self._open[path] = Segment(path, writable=False, closed=closed)
-        return self._open[path]
-
-    async def forget(self, path: Path) -> None:
-        """Close it: its room on the disk is free only then."""
-
-        def close() -> None:
-            if segment := self._open.pop(path, None):
-                segment.close()
-
-        await self.call(close)
-
-    def close(self) -> None:
-        self._thread.shutdown()
-        for segment in self._open.values():
-            segment.close()
 
 
 class StoreView:
@@ -141,29 +99,3 @@ class StoreView:
             return self.head(stream).hash
         path, closed = self._shelf.file_of(stream, max(seq, self.low(stream)))
         return await self._reader.call(lambda: self._reader.segment(path, closed or self.sealed).hash_at(stream, seq))
-
-
-def lost(state: Mapping[str, bytes], store: str, stream: Stream) -> list[LostRange]:
-    """What stands in the state for a store. Where that cannot be read, what is not held shows it: too low, or damaged."""
-    try:
-        return msgspec.json.decode(state.get(f"lost/{store}/{stream}", b"[]"), type=list[LostRange])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return []
-
-
-def with_lost(ranges: list[LostRange], more: LostRange) -> list[LostRange]:
-    """Another range at its place; what one of them says already is not said again, and what goes on is one."""
-    first, last, reason = more
-    parts: list[LostRange] = []
-    for a, b, _ in ranges:
-        if a > first:
-            parts.append((first, min(last, a - 1), reason))
-        first = max(first, b + 1)
-    parts.append((first, last, reason))
-    joined: list[LostRange] = []
-    for a, b, why in sorted([*ranges, *(p for p in parts if p[0] <= p[1])]):
-        if joined and (joined[-1][1] + 1, joined[-1][2]) == (a, why):
-            joined[-1] = (joined[-1][0], b, why)
-        else:
-            joined.append((a, b, why))
-    return joined

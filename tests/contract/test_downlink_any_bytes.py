@@ -109,7 +109,7 @@ class Wire:
         await self.link.publish(topic, payload)
 
     async def hash_at(self, stream: Stream, seq: int) -> str:
-        return (await self.gateway.journal.hash_at(stream, seq)).hex()
+        return (await self.gateway.journal.current.hash_at(stream, seq)).hex()
 
     async def all_heard(self) -> None:
         """All that was said so far has been taken."""

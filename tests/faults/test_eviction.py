@@ -187,7 +187,7 @@ async def test_the_disk_is_full_and_an_alarm_comes(tmp_path: Path) -> None:
             assert kept.now.bound < kept.now.bytes
             assert {drop["stream"] for drop in await kept.drops()} == {"reading"}
             low = kept.journal.low(Stream.READING)
-            assert kept.journal.lost(Stream.READING) == [(1, low - 1, "pressure")]
+            assert kept.journal.current.lost(Stream.READING) == [(1, low - 1, "pressure")]
             assert await numbers(kept.journal, Stream.ALARM) == [1]
             assert await numbers(kept.journal, Stream.EVENT) == events
             with pytest.raises(StoreFull):
@@ -215,7 +215,7 @@ async def test_a_sealed_store_is_pressed_first_and_then_gone(broker: Broker, tmp
     low = sealed.low(Stream.READING)
     assert low > 1
     assert sealed.lost(Stream.READING) == [(1, low - 1, "pressure")]
-    assert gateway.journal.lost(Stream.READING) == []
+    assert gateway.journal.current.lost(Stream.READING) == []
     async with centre_running(tmp_path / "central", broker):
         gateway.connect()
         await gateway.until(

@@ -262,4 +262,4 @@ async def test_crash_in_the_middle_of_moving(broker: Broker, centre: CentreProce
 
 async def head_at(journal: Journal, stream: Stream, seq: int) -> Head:
     seq = min(seq, journal.last(stream))
-    return Head(seq, await journal.hash_at(stream, seq))
+    return Head(seq, await journal.current.hash_at(stream, seq))

@@ -96,7 +96,7 @@ async def test_one_series_fails_alone(tmp_path: Path) -> None:
             await failing
         assert await journal.append(drafts(Stream.ALARM, [2])) == [2]
         assert journal.low(Stream.READING) == 1
-        assert len((await journal.read(Stream.READING, 1, 500, 10**6)).records) == 40
+        assert len((await journal.current.read(Stream.READING, 1, 500, 10**6)).records) == 40
     await journal.close()
 
 
@@ -179,13 +179,13 @@ async def test_crash_between_the_word_and_the_deed(tmp_path: Path) -> None:
     shutil.copy(oldest, kept)
     journal = await Journal.open(tmp_path / "a", GW, segment_max_bytes=SMALL)
     await drop_oldest(journal, "reading", {})
-    low, lost = journal.low(Stream.READING), journal.lost(Stream.READING)
+    low, lost = journal.low(Stream.READING), journal.current.lost(Stream.READING)
     await journal.close()
     shutil.copy(kept, oldest)
     (oldest.parent / f"{oldest.name}-wal").write_bytes(b"")
     journal = await Journal.open(tmp_path / "a", GW, segment_max_bytes=SMALL)
     assert oldest.name not in files(tmp_path / "a")
-    assert (journal.low(Stream.READING), journal.lost(Stream.READING)) == (low, lost)
+    assert (journal.low(Stream.READING), journal.current.lost(Stream.READING)) == (low, lost)
     assert journal.last(Stream.AUDIT) == 1
     assert list(oldest.parent.glob(f"{oldest.name}*")) == []
     await journal.close()

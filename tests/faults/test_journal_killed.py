@@ -33,7 +33,7 @@ async def test_killed_while_it_appends(tmp_path: Path) -> None:
             held = {seq: n for seq, n in promised[stream].items() if seq >= journal.low(stream)}
             assert held.items() <= found.items()
             assert journal.last(stream) >= max(promised[stream], default=0)
-            lost = journal.lost(stream)
+            lost = journal.current.lost(stream)
             assert lost == ([(1, journal.low(stream) - 1, "pressure")] if journal.low(stream) > 1 else [])
         newest = journal.state("last")
         assert state is None or (newest is not None and int(newest) >= state)

@@ -39,8 +39,9 @@ from sync.contract.messages import (
 )
 from sync.contract.signing import fingerprint, opened, sign
 from sync.journal.journal import Journal
+from sync.journal.losses import lost
 from sync.journal.segment import Head
-from sync.journal.view import StoreView, lost
+from sync.journal.view import StoreView
 from sync.lane import Lane, Watermark
 
 VECTORS = json.loads((Path(__file__).parents[2] / "docs/contract/vectors.json").read_text(encoding="utf-8"))

@@ -58,7 +58,7 @@ class Script:
                     case 0 | 1 | 2:  # several at once share a sync
                         await asyncio.gather(*(self.append(s) for s in WRITTEN))
                     case 3 | 4 if journal.last(stream):  # as an uplink does: a reader that stays open
-                        await journal.read(stream, journal.last(stream), 1, 1)
+                        await journal.current.read(stream, journal.last(stream), 1, 1)
                     case 5:
                         await journal.rotate(self._chance.choice(("core", "reading", "diag")))
                     case 6 | 7 if not self._forked:  # what was moved and then dropped is known to nobody
@@ -139,7 +139,7 @@ class Script:
         ends = {}
         for stream in STREAMS:
             seq = self._chance.randint(journal.low(stream) - 1, journal.last(stream))
-            ends[stream] = Head(seq, await journal.hash_at(stream, seq))
+            ends[stream] = Head(seq, await journal.current.hash_at(stream, seq))
         self._forked = True
         say(forking=journal.store)
         await journal.fork(journal.store, ends)

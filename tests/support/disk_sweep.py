@@ -101,7 +101,7 @@ class Run:
         """As if the centre had another history of the last reading. Raises StoreError."""
         ends = {stream: journal.head(stream) for stream in STREAMS}
         if last := ends[Stream.READING].seq:
-            ends[Stream.READING] = Head(last - 1, await journal.hash_at(Stream.READING, last - 1))
+            ends[Stream.READING] = Head(last - 1, await journal.current.hash_at(Stream.READING, last - 1))
         self.promises.forked.add(journal.store)
         await journal.fork(journal.store, ends)
 
@@ -118,7 +118,7 @@ class Run:
                     await journal.rotate(step)
                 else:
                     await self.append(journal, *step)
-                    await journal.read(step[0], 1, 100, 10**6)
+                    await journal.current.read(step[0], 1, 100, 10**6)
         with suppress(StoreError):
             await (self.fork(journal) if plan == "fork" else drop_oldest(journal, "reading", {}))
         faults.lift()

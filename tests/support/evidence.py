@@ -173,7 +173,7 @@ async def forked(site: Site, readings: int = 12, others: int = 10) -> None:
     for stream in Stream:
         last = site.journal.last(stream)
         seq = min(last, readings if stream is Stream.READING else others)
-        ends[stream] = Head(seq, await site.journal.hash_at(stream, seq))
+        ends[stream] = Head(seq, await site.journal.current.hash_at(stream, seq))
         beyond[stream] = last - seq
     await site.journal.fork(site.journal.store, ends)
     while any(site.journal.last(stream) < n for stream, n in beyond.items()):

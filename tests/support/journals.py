@@ -48,10 +48,10 @@ async def verified(
     AssertionError when the chain breaks, when it does not end at the head, or at a gap.
     """
     low = journal.low(stream)
-    prev = genesis(journal.store) if low == 1 else await journal.hash_at(stream, low - 1)
+    prev = genesis(journal.store) if low == 1 else await journal.current.hash_at(stream, low - 1)
     found: list[Record] = []
     while low + len(found) <= journal.last(stream):
-        part = await journal.read(stream, low + len(found), max_records, max_bytes)
+        part = await journal.current.read(stream, low + len(found), max_records, max_bytes)
         batch = build(GW, journal.store, stream, part.records, prev=part.prev, low=low, lost=[], sent=T0)
         records = verify(decode(encode(batch), Batch))
         assert part.prev == prev

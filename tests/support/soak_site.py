@@ -158,7 +158,7 @@ class Site:
         try:
             held = {stream: await verified(journal, stream) for stream in STREAMS}
             heads = {stream: journal.head(stream) for stream in STREAMS}
-            given_up = {stream: journal.lost(stream) for stream in STREAMS}
+            given_up = {stream: journal.current.lost(stream) for stream in STREAMS}
             store = journal.store
         finally:
             await journal.close()

@@ -142,7 +142,7 @@ async def test_reads_across_segments_and_boots(tmp_path: Path) -> None:
     assert len([n for n in names if n.startswith("diag")]) == 1
     for stream in (Stream.EVENT, Stream.READING):
         assert [number(r.body) for r in await verified(journal, stream, max_records=7)] == list(range(60))
-    assert {r.at.boot for r in (await journal.read(Stream.EVENT, 19, 500, 10**6)).records} == {boots[0]}
+    assert {r.at.boot for r in (await journal.current.read(Stream.EVENT, 19, 500, 10**6)).records} == {boots[0]}
     await journal.close()
 
 
@@ -150,9 +150,9 @@ async def test_read_is_bounded_but_gives_one(tmp_path: Path) -> None:
     """A batch ends before the bound; a record that is larger than the bound goes alone."""
     journal = await Journal.open(tmp_path, GW)
     await journal.append(drafts(Stream.EVENT, range(10), padding=1000))
-    assert len((await journal.read(Stream.EVENT, 1, 500, 5000)).records) == 4
-    assert len((await journal.read(Stream.EVENT, 1, 500, 1)).records) == 1
-    assert len((await journal.read(Stream.EVENT, 1, 3, 10**6)).records) == 3
+    assert len((await journal.current.read(Stream.EVENT, 1, 500, 5000)).records) == 4
+    assert len((await journal.current.read(Stream.EVENT, 1, 500, 1)).records) == 1
+    assert len((await journal.current.read(Stream.EVENT, 1, 3, 10**6)).records) == 3
     await journal.close()
 
 
@@ -162,10 +162,10 @@ async def test_hash_is_known_at_every_held_number(tmp_path: Path) -> None:
     for n in range(12):
         await journal.append(drafts(Stream.EVENT, [n], padding=8000))
     records = await verified(journal, Stream.EVENT)
-    assert [await journal.hash_at(Stream.EVENT, r.seq) for r in records] == [r.hash for r in records]
-    assert await journal.hash_at(Stream.ALARM, 0) == (await journal.read(Stream.EVENT, 1, 1, 1)).prev
+    assert [await journal.current.hash_at(Stream.EVENT, r.seq) for r in records] == [r.hash for r in records]
+    assert await journal.current.hash_at(Stream.ALARM, 0) == (await journal.current.read(Stream.EVENT, 1, 1, 1)).prev
     with pytest.raises(StoreError):
-        await journal.hash_at(Stream.EVENT, 13)
+        await journal.current.hash_at(Stream.EVENT, 13)
     await journal.close()
 
 
@@ -184,10 +184,10 @@ async def test_drop_is_declared_before_the_file_goes(tmp_path: Path) -> None:
     assert (drop.series, drop.stream, drop.first, drop.last, drop.upto, drop.reason) == (
         "reading", "reading", 1, last, 3, "pressure",
     )  # fmt: skip
-    assert journal.lost(Stream.READING) == [(4, last, "pressure")]
+    assert journal.current.lost(Stream.READING) == [(4, last, "pressure")]
     assert await numbers(journal, Stream.READING) == list(range(last, 60))
     with pytest.raises(StoreError):
-        await journal.read(Stream.READING, last, 1, 1)
+        await journal.current.read(Stream.READING, last, 1, 1)
     await journal.close()
 
 
@@ -200,7 +200,7 @@ async def test_drops_go_on_as_one_lost_range(tmp_path: Path) -> None:
     while await drop_oldest(journal, "reading", {}):
         drops += 1
     assert drops > 2
-    assert journal.lost(Stream.READING) == [(1, journal.low(Stream.READING) - 1, "pressure")]
+    assert journal.current.lost(Stream.READING) == [(1, journal.low(Stream.READING) - 1, "pressure")]
     assert len([n for n in files(tmp_path) if n.startswith("reading")]) == 1
     await journal.append(drafts(Stream.READING, [60]))
     assert (await numbers(journal, Stream.READING))[-1] == 60
@@ -212,7 +212,7 @@ async def test_dropped_file_gives_its_room_back(tmp_path: Path) -> None:
     journal = await Journal.open(tmp_path, GW, group_s=0, segment_max_bytes=SMALL)
     for n in range(60):
         await journal.append(drafts(Stream.READING, [n], padding=4000))
-    await journal.read(Stream.READING, 1, 1, 1)
+    await journal.current.read(Stream.READING, 1, 1, 1)
     await drop_oldest(journal, "reading", {})
     still_open = [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
     assert not [name for name in still_open if str(tmp_path) in name and name.endswith("(deleted)")]
@@ -310,7 +310,7 @@ async def test_files_are_whole_after_an_orderly_end(tmp_path: Path) -> None:
     journal = await Journal.open(tmp_path, GW, group_s=0, segment_max_bytes=SMALL)
     for n in range(30):
         await journal.append(drafts(Stream.READING, [n], padding=4000))
-        await journal.read(Stream.READING, 1, 1, 1)
+        await journal.current.read(Stream.READING, 1, 1, 1)
     await verified(journal, Stream.READING)
     await journal.close()
     await (await Journal.open(tmp_path, GW)).close()

@@ -90,14 +90,14 @@ class JournalMachine(RuleBasedStateMachine):
         of = [s for s in STREAMS if SERIES[s] == series]
         acknowledged = {s: int(share * self._journal.last(s)) for s in of}
         low = {s: self._journal.low(s) for s in of}
-        lost = {s: sum(b - a + 1 for a, b, _ in self._journal.lost(s)) for s in of}
+        lost = {s: sum(b - a + 1 for a, b, _ in self._journal.current.lost(s)) for s in of}
         audits = self._journal.last(Stream.AUDIT)
         self._runner.run(drop_oldest(self._journal, series, acknowledged))
         gone = [s for s in of if self._journal.low(s) > low[s]]
         assert self._journal.last(Stream.AUDIT) == audits + len(gone)
         self._written[Stream.AUDIT] += [-1] * len(gone)
         for s in of:
-            now = sum(b - a + 1 for a, b, _ in self._journal.lost(s))
+            now = sum(b - a + 1 for a, b, _ in self._journal.current.lost(s))
             assert now - lost[s] == len(range(max(low[s], acknowledged[s] + 1), self._journal.low(s)))
 
     @invariant()

@@ -34,7 +34,7 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
 
 async def send(lane: Lane, journal: Journal, last: int, now: float = 0.0) -> None:
     """The next batch, up to `last`, has gone out."""
-    head = (await journal.hash_at(lane.stream, last)).hex()
+    head = (await journal.current.hash_at(lane.stream, last)).hex()
     lane.sent(lane.next, last, head, SIZE, now)
 
 
@@ -42,7 +42,7 @@ async def acknowledge(
     lane: Lane, journal: Journal, upto: int, *, now: float = 0.0, ingest: int = 1, **fields: Any
 ) -> Verdict:
     """As the centre says it, with the right hash unless another is given; the lane compares with our own."""
-    own = (await journal.hash_at(lane.stream, upto)).hex() if upto <= journal.last(lane.stream) else None
+    own = (await journal.current.hash_at(lane.stream, upto)).hex() if upto <= journal.last(lane.stream) else None
     return lane.acknowledged(Ack(ingest=ingest, upto=upto, **({"head": own} | fields)), own, now)
 
 
@@ -276,7 +276,7 @@ class LaneMachine(RuleBasedStateMachine):
             return
         first, last = max(self._lane.next, self._journal.low(Stream.READING)), self._journal.last(Stream.READING)
         last = first + int(share * (last - first))
-        head = self._runner.run(self._journal.hash_at(Stream.READING, last)).hex()
+        head = self._runner.run(self._journal.current.hash_at(Stream.READING, last)).hex()
         self._lane.sent(first, last, head, SIZE, self._now)
 
     @rule(
@@ -297,7 +297,7 @@ class LaneMachine(RuleBasedStateMachine):
         low, last = self._journal.low(Stream.READING), self._journal.last(Stream.READING)
         own = None
         if low - 1 <= upto <= last:
-            own = self._runner.run(self._journal.hash_at(Stream.READING, upto)).hex()
+            own = self._runner.run(self._journal.current.hash_at(Stream.READING, upto)).hex()
         said = {"own": own, "other": "00" * 32, "none": None}[head]
         before, forked = self._lane.upto, self._lane.forked
         ack = Ack(ingest=ingest, upto=upto, head=said, missing=missing, refused=refused)

@@ -11,8 +11,8 @@ from support.journals import GW, drafts
 from support.source import at
 from sync.contract.messages import Batch, decode
 from sync.journal.journal import Journal
+from sync.journal.reader import Reader
 from sync.journal.segment import Head, Segment
-from sync.journal.view import Reader
 from sync.sender import Sender
 
 

@@ -43,7 +43,7 @@ async def test_what_is_past_its_days_goes(tmp_path: Path) -> None:
         assert (drop["first"], drop["last"], drop["upto"], drop["reason"]) == (1, last, last, "retired")
         assert drop["bytes"] > 60 * 1024
         assert kept.journal.low(Stream.DIAG) == last + 1
-        assert kept.journal.lost(Stream.DIAG) == []
+        assert kept.journal.current.lost(Stream.DIAG) == []
         assert [name for name in files(tmp_path) if "diag" in name] == ["diag-000002.db"]
         assert kept.journal.states("acked/") == {}
 
@@ -114,7 +114,7 @@ async def test_above_the_bound_diag_goes_first(tmp_path: Path) -> None:
         drops = await kept.drops()
         assert {(d["stream"], d["reason"]) for d in drops} == {("diag", "pressure")}
         low = kept.journal.low(Stream.DIAG)
-        assert kept.journal.lost(Stream.DIAG) == [(1, low - 1, "pressure")]
+        assert kept.journal.current.lost(Stream.DIAG) == [(1, low - 1, "pressure")]
         assert [d["last"] for d in drops][-1] == low - 1
         assert await numbers(kept.journal, Stream.READING) == list(range(1, 801))
         assert await numbers(kept.journal, Stream.DIAG) == list(range(low, 2001))
@@ -127,7 +127,7 @@ async def test_above_the_bound_what_the_centre_has_goes_without_a_loss(tmp_path:
         kept.acknowledge(Stream.READING, 1500)
         await kept.keeper.look()
         assert 100 < kept.journal.low(Stream.READING) <= 1500
-        assert kept.journal.lost(Stream.READING) == []
+        assert kept.journal.current.lost(Stream.READING) == []
         assert {d["upto"] for d in await kept.drops()} == {1500}
 
 
@@ -136,7 +136,7 @@ async def test_what_is_still_written_to_is_closed_and_dropped(tmp_path: Path) ->
     async with keeping(tmp_path, 2 * MIB, segment_bytes=64 * MIB) as kept:
         await kept.write(Stream.READING, 2000)
         await kept.keeper.look()
-        assert kept.journal.lost(Stream.READING) == [(1, 2000, "pressure")]
+        assert kept.journal.current.lost(Stream.READING) == [(1, 2000, "pressure")]
         assert [name for name in files(tmp_path) if "reading" in name] == ["reading-000002.db"]
         await kept.write(Stream.READING, 1)
         assert await numbers(kept.journal, Stream.READING) == [2001]

@@ -19,7 +19,7 @@ ALL = 1500
 async def forked(journal: Journal, shared: int = SHARED) -> None:
     """The centre has `shared` readings of this store, and of the other streams all."""
     ends = {s: journal.head(s) for s in STREAMS}
-    ends[Stream.READING] = Head(shared, await journal.hash_at(Stream.READING, shared))
+    ends[Stream.READING] = Head(shared, await journal.current.hash_at(Stream.READING, shared))
     await journal.fork(journal.store, ends)
 
 

@@ -17,9 +17,10 @@ from support.first_version import first_version
 from support.journals import GW, drafts, files, number, numbers, verified
 from support.source import T0, at
 from sync.journal.journal import Journal
+from sync.journal.losses import with_lost
 from sync.journal.segment import Head
 from sync.journal.shelf import Shelf
-from sync.journal.view import StoreView, with_lost
+from sync.journal.view import StoreView
 
 SMALL = 220 * 1024
 
@@ -141,7 +142,7 @@ async def test_a_record_that_was_changed_is_stepped_over(tmp_path: Path) -> None
     assert holes == [(7, 7)]
     assert sorted(found) == sorted(bodies.keys() - {7})
     await journal.declare_damage(store, Stream.READING, 7, 7, "unreadable", at())
-    assert journal.lost(Stream.READING) == [(7, 7, "damaged")]
+    assert journal.current.lost(Stream.READING) == [(7, 7, "damaged")]
     said = (await verified(journal, Stream.AUDIT))[-1]
     assert said.kind == "store.damage/1"
     await journal.close()
@@ -267,7 +268,7 @@ async def forked_at(journal: Journal, ends: dict[Stream, int]) -> None:
     """The centre shares these numbers with us; of the other streams all."""
     heads = {s: journal.head(s) for s in STREAMS}
     for stream, seq in ends.items():
-        heads[stream] = Head(seq, await journal.hash_at(stream, seq))
+        heads[stream] = Head(seq, await journal.current.hash_at(stream, seq))
     await journal.fork(journal.store, heads)
 
 

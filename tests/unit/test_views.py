@@ -286,7 +286,7 @@ async def test_the_tail_over_damage_and_a_fork(show: Show, tmp_path: Path) -> No
     async with reading(show.views.tail("event", 3, follow=True)) as tail:
         assert [(await anext(tail))["body"]["text"] for _ in range(3)] == ["3", "4", "5"]
         ends = {stream: journal.head(stream) for stream in STREAMS}
-        ends[Stream.EVENT] = Head(4, await journal.hash_at(Stream.EVENT, 4))
+        ends[Stream.EVENT] = Head(4, await journal.current.hash_at(Stream.EVENT, 4))
         await journal.fork(journal.store, ends)
         again = [await anext(tail) for _ in range(2)]
         assert [(one["seq"], one["body"]["text"]) for one in again] == [(1, "4"), (2, "5")]
