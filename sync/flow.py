@@ -1,7 +1,6 @@
 """How many bytes the streams below alarms may have in flight: what the link carries in its round trip and 200 ms more."""
 
 from collections import deque
-from collections.abc import Callable
 from typing import NamedTuple
 
 BUDGET_MIN_BYTES = 8 * 1024
@@ -11,52 +10,58 @@ RECENT_S = 10.0
 
 
 class Mark(NamedTuple):
-    """Taken when a batch is sent: the time, and how much had been acknowledged by then."""
+    """Taken when a batch is sent: the time, how much had been acknowledged by then, and how much was in flight before it."""
 
     at: float
     delivered: int
+    ahead: int
 
 
-class _Recent:
-    """The extreme of the last `RECENT_S` seconds: only values that may still become it are kept."""
+class _Highest:
+    """Of the last `RECENT_S` seconds: only values that may still become it are kept."""
 
-    def __init__(self, beats: Callable[[float, float], bool]) -> None:
-        self._beats = beats
+    def __init__(self) -> None:
         self._values: deque[tuple[float, float]] = deque()
 
-    def add(self, value: float, now: float) -> None:
-        while self._values and not self._beats(self._values[-1][1], value):
+    def add(self, value: float, now: float) -> float:
+        """The highest, with this one."""
+        while self._values and value >= self._values[-1][1]:
             self._values.pop()
         self._values.append((now, value))
         while self._values[0][0] < now - RECENT_S:
             self._values.popleft()
-
-    @property
-    def best(self) -> float:
         return self._values[0][1]
 
 
 class Flow:
-    """Measures, from the centre's acknowledgements, the highest recent rate and the least recent round trip."""
+    """Measures, from the centre's acknowledgements, the highest recent rate and the least round trip.
+
+    On a link that is full every trip has our own queue in it, and a budget made of such trips would make the queue longer, and
+    so on. So where the least trip is older than `RECENT_S`, the budget is the least until a batch has found the link nearly empty
+    (as BBR probes its round trip, draft-ietf-ccwg-bbr).
+    """
 
     def __init__(self) -> None:
         self._delivered = 0
-        self._rate = _Recent(float.__gt__)  # bytes/s
-        self._trip = _Recent(float.__lt__)  # s
+        self._rates = _Highest()  # bytes/s
+        self._trip, self._trip_at = float("inf"), 0.0  # s
         self.in_flight = 0
         self.budget = BUDGET_MIN_BYTES
 
     def sent(self, size: int, now: float) -> Mark:
+        mark = Mark(now, self._delivered, self.in_flight)
         self.in_flight += size
-        return Mark(now, self._delivered)
+        return mark
 
     def acknowledged(self, size: int, mark: Mark, now: float) -> None:
         self.in_flight -= size
         self._delivered += size
         trip = max(now - mark.at, 1e-3)
-        self._rate.add((self._delivered - mark.delivered) / trip, now)
-        self._trip.add(trip, now)
-        carried = self._rate.best * (self._trip.best + SLACK_S)
+        rate = self._rates.add((self._delivered - mark.delivered) / trip, now)
+        old = now - self._trip_at > RECENT_S
+        if trip < self._trip or (old and mark.ahead <= BUDGET_MIN_BYTES):
+            self._trip, self._trip_at, old = trip, now, False
+        carried = 0.0 if old else rate * (self._trip + SLACK_S)
         self.budget = int(min(BUDGET_MAX_BYTES, max(BUDGET_MIN_BYTES, carried)))
 
     def forgotten(self, size: int) -> None:

@@ -129,7 +129,7 @@ class Lane:
     def sent(self, first: int, last: int, head: str, size: int, now: float) -> None:
         if not self._flying:
             self._progress_at = now
-        mark = self._flow.sent(size, now) if self._flow else Mark(now, 0)
+        mark = self._flow.sent(size, now) if self._flow else Mark(now, 0, 0)
         self._flying.append(InFlight(first, last, head, size, mark))
         self._next = last + 1
 

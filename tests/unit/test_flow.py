@@ -1,5 +1,7 @@
 """The byte budget of the streams below alarms: what the link carries, within its bounds."""
 
+from collections import deque
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +37,36 @@ def test_old_samples_are_forgotten() -> None:
     late = 0.5 + RECENT_S + 10
     flow.acknowledged(10_000, flow.sent(10_000, late - 1), late)
     assert flow.budget == int(10_000 * (1 + SLACK_S))
+
+
+def test_a_link_that_stays_full_gets_no_longer_queue() -> None:
+    """Five minutes of draining over 32 kB/s and 300 ms: what an alarm would have before it stays what it was."""
+    flow, rate, delay, size = Flow(), 32_000.0, 0.3, 4_000
+    now = free = 0.0
+    under_way: deque[tuple[float, Mark]] = deque()
+    most = []
+    while now < 300:
+        while flow.room > 0:
+            mark = flow.sent(size, now)
+            free = max(free, now) + size / rate
+            under_way.append((free + delay, mark))
+        now, mark = under_way.popleft()
+        flow.acknowledged(size, mark, now)
+        most.append(flow.in_flight)
+    assert max(most) <= rate * (delay + SLACK_S) + 2 * BUDGET_MIN_BYTES
+    assert sum(most) / len(most) >= 0.9 * rate * delay, "and the link stays full"
+
+
+def test_a_link_that_becomes_slower_is_found_out() -> None:
+    """Its round trip is three times as long: what was least before is not kept for ever."""
+    flow, now = Flow(), 0.0
+    for n in range(200):
+        trip = 0.1 if n < 100 else 0.3
+        marks = [flow.sent(1000, now) for _ in range(20)]
+        now += trip
+        for mark in marks:
+            flow.acknowledged(1000, mark, now)
+    assert flow.budget == int(20_000 / 0.3 * (0.3 + SLACK_S))
 
 
 @given(st.lists(st.tuples(st.integers(1, 70_000), st.floats(0, 100), st.sampled_from(["ack", "forget", "keep"]))))
