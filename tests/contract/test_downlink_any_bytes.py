@@ -6,7 +6,6 @@ moves records; none is lost, whatever is answered to the gateway's question.
 
 import asyncio
 import json
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from model.record import STREAMS, Record, Stream
 from support import uplinks
 from support.centre import USERS, password
 from support.journals import GW, numbers, verified
+from support.memory import memory_directory
 from support.odd_json import odd_json
 from support.source import new_id
 from support.uplinks import Gateway
@@ -66,7 +66,7 @@ class Mark(NamedTuple):
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
-    with tempfile.TemporaryDirectory() as directory:
+    with memory_directory() as directory:
         broker = Broker(USERS, Path(directory), program="mosquitto")
         broker.start()
         yield broker
@@ -80,7 +80,7 @@ class Wire:
         self.runner = asyncio.Runner()
         self.raised: list[Any] = []
         self.runner.get_loop().set_exception_handler(lambda _, context: self.raised.append(context))
-        self._directory = tempfile.TemporaryDirectory()
+        self._directory = memory_directory()
         self._broker = broker
         self.asked: asyncio.Queue[HashRequest] = asyncio.Queue()
         self.runner.run(self._open())

@@ -1,7 +1,6 @@
 """Whatever comes down: it is counted, and changes nothing that it may not change."""
 
 import asyncio
-import tempfile
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,6 +14,7 @@ from gateway.demo.broker import Broker
 from model.record import STREAMS, Stream
 from support.centre import USERS
 from support.journals import GW
+from support.memory import memory_directory
 from support.small_centre import SmallCentre
 from support.source import new_id
 from support.uplinks import Gateway
@@ -31,7 +31,7 @@ class World:
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
         self._open = AsyncExitStack()
-        self._directory = tempfile.TemporaryDirectory()
+        self._directory = memory_directory()
         self.runner.run(self._start())
 
     async def _start(self) -> None:

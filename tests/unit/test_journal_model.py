@@ -1,7 +1,6 @@
 """The journal against a model of a few lines: whatever order things come in, the two agree."""
 
 import asyncio
-import tempfile
 from pathlib import Path
 
 from hypothesis import settings
@@ -10,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from model.record import SERIES, STREAMS, Series, Stream
 from support.journals import GW, drafts, drop_oldest, numbers
+from support.memory import memory_directory
 from support.source import new_id
 from sync.journal.journal import Journal
 
@@ -22,7 +22,7 @@ class JournalMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._runner = asyncio.Runner()
-        self._directory = tempfile.TemporaryDirectory()
+        self._directory = memory_directory()
         self._written: dict[Stream, list[int]] = {s: [] for s in STREAMS}
         self._state: dict[str, bytes] = {}
         self._boot = new_id()

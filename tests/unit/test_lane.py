@@ -1,7 +1,6 @@
 """A lane on a real journal: whatever acknowledgements come, it counts right and believes nothing impossible."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from model.record import Stream, genesis
 from support.journals import GW, drafts, drop_oldest
+from support.memory import memory_directory
 from support.source import at
 from sync.contract.messages import Ack
 from sync.flow import Flow
@@ -254,7 +254,7 @@ class LaneMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._runner = asyncio.Runner()
-        self._directory = tempfile.TemporaryDirectory()
+        self._directory = memory_directory()
         self._flow = Flow()
         self._now = 0.0
 

@@ -1,7 +1,6 @@
 """The views: what they say is what every record says, whenever they were followed, dropped, killed or damaged."""
 
 import asyncio
-import tempfile
 from pathlib import Path
 
 import apsw
@@ -17,6 +16,7 @@ from model.observation import Point, PointMap, Quality
 from model.record import Draft, Stream
 from model.time import TimeQuality
 from support.journals import drafts
+from support.memory import memory_directory
 from support.projecting import (
     ALWAYS,
     MAPS,
@@ -111,7 +111,7 @@ def test_views_are_what_the_records_say(said: list[Said], slices: int) -> None:
             task.cancel()
             await asyncio.wait({task})
 
-    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+    with memory_directory() as directory, pytest.MonkeyPatch.context() as patch:
         patch.setattr(following, "_SLICE_RECORDS", slices)
         patch.setattr(following, "ROUND_RECORDS", 10)
         asyncio.run(run(Path(directory)))
