@@ -45,6 +45,16 @@ def from_urgent(store: Store, gw: str, urgent: Urgent) -> None:
     _apply(store, gw, urgent.kind, alarm, urgent.t, urgent=True)
 
 
+def unknown_there(store: Store, gw: str, command: str) -> None:
+    """A person has answered an alarm that its gateway knows nothing of, as after a restored backup: nobody else will end it."""
+    store.db.execute(
+        "UPDATE alarm SET acked = coalesce(acked, :now), acked_by = coalesce(acked_by, command.issuer), ended = :now FROM command "
+        "WHERE command.id = :command AND (alarm.gw, alarm.id) = (command.gw, command.alarm) AND command.gw = :gw "
+        "AND cleared IS NULL AND ended IS NULL",
+        {"now": now(), "command": command, "gw": gw},
+    )
+
+
 def _apply(
     store: Store,
     gw: str,

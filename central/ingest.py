@@ -204,7 +204,7 @@ class Ingest:
                 if mark.ingest and self._ahead(lane, mark.ingest, mark.upto):
                     ahead.append(mark.ingest)
         if ahead:
-            self._store.raise_epoch(max(ahead))
+            self._raise_epoch(gw, max(ahead))
 
     def _own_ack(self, gw: str, topic: str, payload: bytes) -> None:
         """One that we published, perhaps in a life that this database does not remember."""
@@ -214,14 +214,17 @@ class Ingest:
         if said.ingest < self._store.epoch or said.upto < lane.upto:
             self._touched[lane.id] = lane
         elif self._ahead(lane, said.ingest, said.upto):
-            self._store.raise_epoch(said.ingest)
+            self._raise_epoch(gw, said.ingest)
 
     def _ahead(self, lane: Lane, epoch: int, upto: int) -> bool:
         """Whether this was acknowledged in a life that this database does not remember."""
-        if epoch > self._store.epoch + EPOCH_STEP_MAX:
-            self._store.problem(lane.gw, "epoch_unlikely", refused=True)
-            return False
         return epoch > self._store.epoch or (epoch == self._store.epoch and upto > lane.upto)
+
+    def _raise_epoch(self, gw: str, seen: int) -> None:
+        """No further at once than a gateway follows, and the last epoch there is comes never: else one could stop all."""
+        if seen >= self._store.epoch + EPOCH_STEP_MAX:
+            self._store.problem(gw, "epoch_unlikely", refused=True)
+        self._store.raise_epoch(min(seen, self._store.epoch + EPOCH_STEP_MAX - 1))
 
     def _result(self, gw: str, result: CommandResult) -> None:
         self._store.db.execute(
@@ -231,6 +234,8 @@ class Ingest:
         )
         if not self._store.db.changes():
             self._store.problem(gw, "result_unexpected", refused=False)
+        elif (result.result, result.why) == ("refused", "alarm_not_open"):
+            derive.unknown_there(self._store, gw, result.id)
 
 
 def _head(payload: bytes) -> _Head | None:

@@ -124,6 +124,7 @@ class Daemon:
         self._views.uplink = self._uplink
         self._pipeline.start(rebooted=self._note_start())
         self._tell_sealed()
+        self._numbered = self._journal.store
         self._journal.on_fork(self._store_changed)
         self._journal.on_hole(self._tell_hole)
         if self._uplink:
@@ -254,14 +255,30 @@ class Daemon:
         """Of each store that was sealed, at this start or by a fork, the journal says why."""
         for body in self._journal.untold:
             log.warning("store %s is sealed (%s); set aside: %s", body.store, body.why, ", ".join(body.aside) or "-")
-            said = draft("store.sealed/1", body, self._clock.now())
-            self._pipeline.note([said], "journal", {f"sealed/{body.store}": body.why.encode()})
+            said = [draft("store.sealed/1", body, self._clock.now()), *self._lost_of(body.store)]
+            self._pipeline.note(said, "journal", {f"sealed/{body.store}": body.why.encode()})
+
+    def _lost_of(self, store: str) -> list[Draft]:
+        """What a damaged store has lost at its ends."""
+        (view,) = (view for view in self._journal.sealed if view.id == store)
+        return [
+            draft(
+                "store.damage/1",
+                StoreDamage(store=store, stream=s, first=a, last=b, why="unreadable"),
+                self._clock.now(),
+            )
+            for s in STREAMS
+            for a, b, why in view.lost(s)
+            if why == "damaged"
+        ]
 
     def _tell_hole(self, hole: StoreDamage) -> None:
         self._pipeline.note([draft("store.damage/1", hole, self._clock.now())], "journal")
 
     def _store_changed(self) -> None:
-        self._pipeline.renumbered()
+        if self._journal.store != self._numbered:
+            self._numbered = self._journal.store
+            self._pipeline.renumbered()
         self._tell_sealed()
 
     async def _stop_records(self) -> None:

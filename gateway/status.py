@@ -86,7 +86,10 @@ class StreamNow(msgspec.Struct, frozen=True):
 
 
 class SealedNow(msgspec.Struct, frozen=True):
-    """A store that takes no more records and is not all settled yet. `aside` are the files that were found damaged."""
+    """A store that takes no more records: one that was damaged, or one of another history that is not all settled yet.
+
+    `aside` are the files that were damaged or missing.
+    """
 
     store: str
     why: Literal["fork", "damaged"]

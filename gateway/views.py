@@ -26,7 +26,7 @@ from gateway.status import (
     StreamNow,
 )
 from gateway.supervisor import Supervised
-from model.errors import DoorpostError, StoreDamaged
+from model.errors import DoorpostError, StoreDamaged, StoreUnreadable
 from model.observation import Observation, Poll, Scan, TagWindow
 from model.record import STREAMS, Record, Stream
 from model.time import Clock, Stamp, TimeQuality
@@ -134,7 +134,11 @@ class Views:
             ],
             link=self._link(),
             store=self.store,
-            sealed=[SealedNow(v.id, v.seal.why, v.seal.aside) for v in self._journal.sealed if v.seal],
+            sealed=[
+                SealedNow(v.id, v.seal.why, v.seal.aside)
+                for v in self._journal.sealed
+                if v.seal and (v.seal.why == "damaged" or any(self._stream(v, s).waiting for s in STREAMS))
+            ],
         )
 
     def series(self, device: str, point: str) -> list[tuple[int, float | None]]:
@@ -215,8 +219,8 @@ class Views:
         while first < end:
             try:
                 found = await store.read(stream, first, min(_TAIL_RECORDS, end - first), _TAIL_BYTES)
-            except StoreDamaged:
-                first = await store.next_good(stream, first)
+            except (StoreDamaged, StoreUnreadable):
+                first = await store.next_good(stream, first, hopeless=True)
                 continue
             for record in found.records:
                 yield record

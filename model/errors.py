@@ -58,6 +58,10 @@ class StoreDamaged(StoreError):
     pass
 
 
+class StoreUnreadable(StoreError):
+    """The disk answers with an error where it should give what it holds: perhaps only now."""
+
+
 class RecordTooLarge(DoorpostError):
     pass
 

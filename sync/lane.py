@@ -1,26 +1,24 @@
 """One stream of one store on its way to the centre: its watermark, what is in flight, what was settled otherwise."""
 
-import logging
 from collections import deque
 from collections.abc import Iterable
-from typing import Annotated, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from model.record import Stream
-from sync.contract.messages import EPOCH_MAX, EPOCH_STEP_MAX, Ack, Count
+from sync.contract.messages import EPOCH_STEP_MAX, Ack
 from sync.flow import Flow, Mark
 from sync.journal.journal import Journal
 from sync.journal.losses import with_lost
 from sync.journal.view import StoreView
+from sync.watermark import Watermark
 
 IN_FLIGHT_MAX = 8
 PATIENCE_S = 5.0
 PATIENCE_MAX_S = {stream: 30.0 if stream is Stream.ALARM else 60.0 for stream in Stream}
 HOLE_S = 1.0
 """A batch that the centre misses is sent again once it has been under way for so long."""
-
-log = logging.getLogger("doorpost.lane")
 
 Verdict = Literal["progress", "nothing", "stale", "unproven", "fork"]
 
@@ -31,23 +29,6 @@ class InFlight(NamedTuple):
     head: str
     size: int
     mark: Mark
-
-
-class Watermark(msgspec.Struct):
-    """What the centre has settled, as stored: losing it costs a resend."""
-
-    upto: Count = 0
-    epoch: Annotated[int, msgspec.Meta(ge=0, le=EPOCH_MAX)] = 0
-    refused: list[tuple[int, int, str]] = []
-
-    @classmethod
-    def of(cls, stored: bytes | None) -> "Watermark":
-        """One that is not there, or cannot be read, is at the beginning."""
-        try:
-            return msgspec.json.decode(stored, type=cls) if stored else cls()
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            log.error("a watermark cannot be read: what it stands for is sent again")
-            return cls()
 
 
 class Counts(NamedTuple):
@@ -177,14 +158,17 @@ class Lane:
         """The hash at `seq` where a batch in flight ends there."""
         return next((b.head for b in self._flying if b.last == seq), None)
 
-    def acknowledged(self, ack: Ack, head: str | None, now: float) -> Verdict:
-        """Take an acknowledgement in. `head` is our own hash at `ack.upto`, None where it is no longer held."""
+    def acknowledged(self, ack: Ack, head: str | None, now: float, epoch: int = 0) -> Verdict:
+        """Take an acknowledgement in. `head` is our own hash at `ack.upto`, None where it is no longer held.
+
+        `epoch` is what the centre says of itself, 0 where it has said nothing.
+        """
         mark = self._mark
-        near = mark.epoch <= ack.ingest <= mark.epoch + EPOCH_STEP_MAX
+        near = mark.epoch <= ack.ingest <= max(mark.epoch, epoch) + EPOCH_STEP_MAX
         if not near or (ack.ingest == mark.epoch and ack.upto < mark.upto):
             return "stale"
         other = bool(head and ack.head and head != ack.head)
-        beyond = ack.upto > max(self.store.last(self.stream), mark.upto)
+        beyond = ack.upto > max(self.store.last(self.stream), mark.upto if self.store.sealed else 0)
         if (other or beyond) and not (self.store.parted or self._proven):
             self.forked = True
             return "fork"

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from model.errors import ContractError, DoorpostError, LinkError, StoreError
 from model.record import STREAMS, Stream
@@ -21,7 +21,8 @@ from sync.sender import Sender
 
 ANSWER_TIMEOUT_S = 10.0
 TRIES = 3
-DISK_RETRY_S = 30.0
+RETRY_S = 30.0
+LINK_RETRY_S = 1.0
 FORK_PAUSE_S = 600.0
 """A second fork of the store that takes records so soon after the first would be somebody's mischief, not another history."""
 
@@ -61,8 +62,13 @@ async def _ours(store: StoreView, stream: Stream, number: int) -> str | None:
         return None
 
 
+class Dispute(NamedTuple):
+    ack: Ack
+    not_before: float
+
+
 class Parting:
-    """Settles acknowledgements that our history does not explain, one after the other."""
+    """Settles acknowledgements that our history does not explain."""
 
     def __init__(
         self,
@@ -71,6 +77,7 @@ class Parting:
         sender: Sender,
         on_problem: Callable[[DoorpostError], None],
         believe: Callable[[Lane, Ack], Awaitable[None]],
+        central_up: Callable[[], bool],
     ) -> None:
         """`believe` takes an acknowledgement in that has been explained."""
         self._gw = gw
@@ -78,7 +85,9 @@ class Parting:
         self._sender = sender
         self._on_problem = on_problem
         self._believe = believe
-        self._disputed: dict[Lane, Ack] = {}
+        self._central_up = central_up
+        self._disputes: dict[Lane, Dispute] = {}
+        self._more = asyncio.Event()
         self._questions: dict[tuple[str, str, str], asyncio.Future[Hashes]] = {}
         self._forked_at = float("-inf")
         self._running = False
@@ -92,7 +101,8 @@ class Parting:
 
     async def dispute(self, lane: Lane, ack: Ack) -> None:
         """Find out whether the histories part, and where they do go on in a new store from there."""
-        self._disputed[lane] = ack
+        known = self._disputes.get(lane)
+        self._disputes[lane] = Dispute(ack, known.not_before if known else float("-inf"))
         await self._settle()
 
     def on_hashes(self, answer: Hashes) -> None:
@@ -104,50 +114,74 @@ class Parting:
             question.set_result(answer)
 
     async def _settle(self) -> None:
+        self._more.set()
         if self._running:
             return
         self._running = True
         try:
-            while self._disputed and self.link is not None:
-                lane, ack = self._disputed.popitem()
-                try:
-                    if not self._sender.owns(lane) or await self._settled(lane, ack):
-                        continue
-                except StoreError as err:
-                    self._on_problem(err)
-                    await asyncio.sleep(DISK_RETRY_S)
-                self._disputed.setdefault(lane, ack)
+            while self.link is not None and self._disputes:
+                lane = min(self._disputes, key=lambda lane: self._disputes[lane].not_before)
+                if (wait := self._disputes[lane].not_before - time.monotonic()) > 0:
+                    await self._pause(wait)
+                    continue
+                ack = self._disputes.pop(lane).ack
+                if wait := await self._tried(lane, ack):
+                    self._disputes.setdefault(lane, Dispute(ack, time.monotonic() + wait))
         finally:
             self._running = False
 
-    async def _settled(self, lane: Lane, ack: Ack) -> bool:
-        """False when the link went meanwhile. Raises StoreError."""
+    async def _pause(self, seconds: float) -> None:
+        """Until another dispute comes."""
+        self._more.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._more.wait()
+        except TimeoutError:
+            return
+
+    async def _tried(self, lane: Lane, ack: Ack) -> float:
+        """In how many seconds it is to be tried again; 0 where it is settled."""
+        if not self._sender.owns(lane):
+            return 0
+        try:
+            return await self._settled(lane, ack)
+        except LinkError:
+            return LINK_RETRY_S
+        except StoreError as err:
+            self._on_problem(err)
+        except Exception:  # a bug here must not hold a lane for ever
+            log.exception("a dispute about store %s", lane.store.id)
+        return RETRY_S
+
+    async def _settled(self, lane: Lane, ack: Ack) -> float:
+        """As of `_tried`. Raises LinkError, StoreError."""
         store = lane.store
         if store.sealed and await self._asked(partial(self._shares_end, lane)):
             lane.prove()
             await self._believe(lane, ack)
-            return True
-        if self.link is None:
-            return False
-        log.warning("the centre has another history of store %s", store.id)
+            return 0
         self._on_problem(ContractError("store_forked", stream=lane.stream, upto=ack.upto))
-        if not store.sealed:
-            await asyncio.sleep(max(0.0, self._forked_at + FORK_PAUSE_S - time.monotonic()))
+        if not store.sealed and (wait := self._forked_at + FORK_PAUSE_S - time.monotonic()) > 0:
+            return wait
         ends = await self._asked(partial(parting, store, partial(self._ask, store.id)))
-        if self.link is None:
-            return False
+        if ends is None and not self._central_up():
+            return RETRY_S  # it is silent because it is not there
+        log.warning("the centre has another history of store %s", store.id)
         await self._journal.fork(store.id, ends or await self._known_ends(store))
         if not store.sealed:
             self._forked_at = time.monotonic()
-        return True
+        return 0
 
     async def _asked(self, question: Callable[[], Awaitable[T]]) -> T | None:
-        """None where the centre does not answer. Raises StoreError."""
+        """None where the centre does not answer. Raises LinkError when the link went, StoreError."""
         for _ in range(TRIES):
             try:
                 return await question()
-            except (TimeoutError, LinkError):
+            except TimeoutError:
                 continue
+            except LinkError as err:
+                if err.code != "publish_refused":
+                    raise
         return None
 
     async def _shares_end(self, lane: Lane) -> bool:
@@ -175,6 +209,9 @@ class Parting:
         """For a centre that tells no hashes: what it acknowledged before. Raises StoreError."""
         ends: dict[Stream, Head] = {}
         for stream, lane in (self._sender.of(store.id) or {}).items():
-            seq = max(store.low(stream) - 1, min(lane.upto, store.last(stream)))
+            low = store.low(stream) - 1
+            seq = max(low, min(lane.upto, store.last(stream)))
+            if await _ours(store, stream, seq) is None:
+                seq = low  # all of it comes again
             ends[stream] = Head(seq, await store.hash_at(stream, seq))
         return ends

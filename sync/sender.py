@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from model.errors import LinkError, StoreDamaged, StoreError
+from model.errors import LinkError, StoreDamaged, StoreError, StoreUnreadable
 from model.record import STREAMS, Stream
 from model.time import Stamp
 from sync.contract import topics
 from sync.contract.batch import BATCH_MAX_BYTES, BATCH_MAX_RECORDS, build
 from sync.contract.messages import LOST_MAX, Batch, Encoding, encode
 from sync.flow import BUDGET_MIN_BYTES, Flow
+from sync.journal.files import UNREADABLE_S
 from sync.journal.journal import Journal
 from sync.lane import PATIENCE_S, Lane
 from sync.mqtt import MqttLink
@@ -43,6 +44,8 @@ class Sender:
         self._probed_at = float("-inf")
         self.encoding: Encoding = "json"
         self.central_down = False
+        self._doubts: dict[Lane, tuple[int, float]] = {}
+        """The record that a lane waits for the disk to give, and since when."""
         self._by_store: dict[str, dict[Stream, Lane]] = {}
         self.lanes: list[Lane] = []
         """Of all stores, in sending order."""
@@ -64,6 +67,7 @@ class Sender:
 
     def _in_order(self) -> None:
         """Without the stores that are gone."""
+        self._doubts.clear()
         self._by_store = {v.id: self._by_store[v.id] for v in (*self._journal.sealed, self._journal.current)}
         self.lanes = [lanes[s] for s in STREAMS for lanes in self._by_store.values()]
 
@@ -157,6 +161,9 @@ class Sender:
         except StoreDamaged:
             await self._step_over(lane)
             return
+        except StoreUnreadable as err:
+            await self._doubt(lane, err)
+            return
         except (StoreError, LinkError) as err:
             self._on_problem(err)
             lane.back_off(time.monotonic())
@@ -222,16 +229,31 @@ class Sender:
                 first = b + 1
         return first
 
-    async def _step_over(self, lane: Lane) -> None:
+    async def _doubt(self, lane: Lane, err: StoreUnreadable) -> None:
+        """What the disk does not give is asked for again; only what it does not give for long is stepped over."""
+        first, now = self._first(lane, lane.gaps()), time.monotonic()
+        known, since = self._doubts.get(lane, (0, 0.0))
+        if known == first and now - since >= UNREADABLE_S:
+            await self._step_over(lane, hopeless=True)
+            return
+        if known != first:
+            self._doubts[lane] = first, now
+        self._on_problem(err)
+        lane.back_off(now)
+
+    async def _step_over(self, lane: Lane, *, hopeless: bool = False) -> None:
         """A record that cannot be had any more must not hold up those behind it: it is declared damaged."""
         stream, store = lane.stream, lane.store
         try:
             first = self._first(lane, lane.gaps())
-            good = await store.next_good(stream, first)
+            good = await store.next_good(stream, first, hopeless=hopeless)
             if good > first:
                 log.error("records %s to %s of %s are damaged, store %s", first, good - 1, stream, store.id)
                 await self._journal.declare_damage(store.id, stream, first, good - 1, "unreadable", self._now())
                 return
+        except StoreUnreadable as err:
+            await self._doubt(lane, err)
+            return
         except StoreError as err:
             self._on_problem(err)
         lane.back_off(time.monotonic())

@@ -81,9 +81,17 @@ class Uplink:
         self._session = ""
         self._central_session: str | None = None
         self._in_order = asyncio.Lock()
+        self._central_epoch = 0
         self._told_epoch = 0
         """The highest that our last birth has named."""
-        self._parting = Parting(gw, journal, self._sender, lambda why: self._became(self.state, why), self._believe)
+        self._parting = Parting(
+            gw,
+            journal,
+            self._sender,
+            on_problem=lambda why: self._became(self.state, why),
+            believe=self._believe,
+            central_up=lambda: self.central == "up",
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self.state: LinkState = "connecting"
         self.since = time.time_ns() // 1000
@@ -255,6 +263,7 @@ class Uplink:
                 self._central_is("down")
         else:
             self._central_is("up")
+            self._central_epoch = status.epoch
             self._sender.encoding = "zstd" if "zstd" in status.encodings else "json"
             if status.session != self._central_session:
                 self._central_session = status.session
@@ -272,7 +281,8 @@ class Uplink:
         async with self._in_order:  # a hash may have to be read from the disk first
             if not self._sender.owns(lane):
                 return  # another store has taken its place meanwhile, and is told the same again
-            verdict = lane.acknowledged(ack, await self._hash_at(lane, ack.upto), time.monotonic())
+            head = await self._hash_at(lane, ack.upto)
+            verdict = lane.acknowledged(ack, head, time.monotonic(), self._central_epoch)
         if verdict == "stale":
             self._ignore(topic, ContractError("ack_stale", upto=ack.upto, known=lane.upto))
             if ack.ingest < lane.epoch > self._told_epoch and self._link is not None:

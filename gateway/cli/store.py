@@ -12,7 +12,7 @@ from gateway.cli.show import Show, local_time
 from gateway.client import ask
 from gateway.status import SealedNow, StoreNow
 from model.record import STREAMS
-from model.texts import text
+from model.texts import hint, text
 
 _PARTS = ("gateway", "now", "store_ok", "store", "sealed", "streams", "link")
 _COUNTS = ("captured", "acknowledged", "waiting", "lost", "refused")
@@ -68,6 +68,11 @@ def add(root: click.Group, lang: str) -> None:
 def _say_link(show: Show, link: dict[str, Any]) -> None:
     show.line(show.words(f"page.link.{link['state']}", broker=link["broker"]))
     show.line(show.words(f"page.central.{link['central']}"))
+    if link["problem"]:
+        code, params = link["problem"]["code"], link["problem"]["params"]
+        show.line(show.words(f"error.{code}", **params))
+        if told := hint(code, show.lang, **params):
+            show.line(f"  → {told}")
     if link["ignored"]:
         show.line(show.words("cli.store_status.ignored", n=link["ignored"]))
 

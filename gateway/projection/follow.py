@@ -17,10 +17,11 @@ from gateway.projection.file import ViewDamaged, ViewFile
 from gateway.projection.points import places
 from gateway.projection.round import Mark, Round
 from gateway.status import Plot, PlotMinute, Rebuilding
-from model.errors import DoorpostError, StoreDamaged, StoreError
+from model.errors import DoorpostError, StoreDamaged, StoreError, StoreUnreadable
 from model.observation import PointMap
 from model.record import Stream
 from model.timeline import Located
+from sync.journal.files import UNREADABLE_S
 from sync.journal.journal import Journal
 from sync.journal.view import StoreView
 
@@ -57,6 +58,8 @@ class Projection:
         self._timer: asyncio.TimerHandle | None = None
         self._at: dict[Stream, int] = {}
         self._problem = ""
+        self._doubts: dict[tuple[str, Stream], tuple[int, float]] = {}
+        """Behind which record the disk does not give what comes, and since when."""
         self.alarms: dict[str, Located | None] = {}
         """When those were raised that are not over, as of the newest round."""
         journal.on_commit(self._committed)
@@ -134,12 +137,24 @@ class Projection:
         while at < view.last(stream) and round_.count < ROUND_RECORDS:
             try:
                 found = await view.read(stream, at + 1, _SLICE_RECORDS, _SLICE_BYTES)
-            except StoreDamaged:
-                at = await view.next_good(stream, at + 1) - 1
+            except (StoreDamaged, StoreUnreadable) as err:
+                at = await view.next_good(stream, at + 1, hopeless=self._hopeless(lane, at, err)) - 1
                 round_.marks[lane] = Mark(at, b"")
                 continue
             await self._in_thread(round_.take, lane, found.records)
             at = found.records[-1].seq
+
+    def _hopeless(self, lane: tuple[str, Stream], at: int, err: StoreError) -> bool:
+        """Whether what lies behind `at` was not given by the disk for so long that it never will be."""
+        now = self._loop.time()
+        known, since = self._doubts.get(lane, (-1, 0.0))
+        if known != at:
+            self._doubts[lane] = at, now
+        elif now - since >= UNREADABLE_S:
+            return True
+        if isinstance(err, StoreUnreadable):
+            raise err
+        return False
 
     def _mark(self, view: StoreView, stream: Stream) -> int:
         """Up to where a stream is in the views, or will never be."""

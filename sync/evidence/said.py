@@ -105,8 +105,11 @@ class Said:
             case StoreDamage():
                 self._declare(said.store or store, said.stream, Declared(said.first, said.last, "damaged"))
             case StoreSealed():
-                self.ends |= {(said.store, Stream(one.stream)): one.end for one in said.streams}
-                self.sealed[said.store] = said.why, store
+                if (
+                    self.sealed.get(said.store, ("",))[0] != "fork"
+                ):  # what was damaged may have become a fork, never back
+                    self.ends |= {(said.store, Stream(one.stream)): one.end for one in said.streams}
+                    self.sealed[said.store] = said.why, store
 
     def _declare(self, store: str, stream: str, more: Declared) -> None:
         """Kept few: one that goes on where the last one ended becomes one with it."""

@@ -103,7 +103,8 @@ def _sealed(evidence: Evidence, said: Said) -> list[SealedStore]:
     whys: dict[str, tuple[str, str | None]] = {
         one.store: (one.sealed.why, None) for one in evidence.stores if one.sealed
     }
-    whys |= said.sealed
+    forked = _forked(evidence)
+    whys |= {store: told for store, told in said.sealed.items() if store not in forked or told[0] == "fork"}
     ends = _ends(evidence, said)
     return [
         SealedStore(store, why, by, {stream: end for (of, stream), end in ends.items() if of == store})
@@ -113,7 +114,15 @@ def _sealed(evidence: Evidence, said: Said) -> list[SealedStore]:
 
 def _ends(evidence: Evidence, said: Said) -> dict[Lane, int]:
     """Where the streams of sealed stores end."""
-    return {lane: end.seq for lane, end in _seals(evidence).items()} | said.ends
+    outdated = {store for store in _forked(evidence) if said.sealed.get(store, ("fork",))[0] != "fork"}
+    return {lane: end.seq for lane, end in _seals(evidence).items()} | {
+        lane: end for lane, end in said.ends.items() if lane[0] not in outdated
+    }
+
+
+def _forked(evidence: Evidence) -> set[str]:
+    """By their seals: whoever called one of them damaged did so before."""
+    return {one.store for one in evidence.stores if one.sealed and one.sealed.why == "fork"}
 
 
 def _seals(evidence: Evidence) -> dict[Lane, End]:

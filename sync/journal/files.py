@@ -2,14 +2,22 @@
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
+from typing import TypeVar
 
 import apsw
 
-from model.errors import StoreDamaged, StoreError, StoreFull
+from model.errors import StoreDamaged, StoreError, StoreFull, StoreUnreadable
 
+T = TypeVar("T")
+
+UNREADABLE_S = 30.0
+"""What the disk does not give for so long counts as damaged: a card reader or a bus may come back before."""
+_CHUNK_BYTES = 1024 * 1024
+_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 _UNREADABLE = (apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS)
 
 
@@ -21,6 +29,7 @@ def store_errors(path: Path) -> Iterator[None]:
     except apsw.FullError as err:
         raise StoreFull("store_full", path=path) from err
     except (apsw.CorruptError, apsw.NotADBError) as err:
+        all_given(path)
         raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
     except OSError as err:
         if err.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -28,12 +37,43 @@ def store_errors(path: Path) -> Iterator[None]:
         raise StoreError("store_failed", path=path, why=err.strerror) from err
     except apsw.Error as err:
         if getattr(err, "extendedresult", None) in _UNREADABLE:
-            raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
+            raise StoreUnreadable("store_unreadable", path=path, why=str(err)) from err
         if getattr(err, "extendedresult", None) == apsw.SQLITE_IOERR_SHMSIZE and _is_full(
             path
         ):  # no room for the WAL's index
             raise StoreFull("store_full", path=path) from err
         raise StoreError("store_failed", path=path, why=str(err)) from err
+
+
+def all_given(path: Path) -> None:
+    """SQLite calls a file damaged of which the disk does not give a page (errno EIO). Raises StoreUnreadable when it is that."""
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            with file.open("rb", buffering=0) as opened:
+                while opened.read(_CHUNK_BYTES):
+                    pass
+        except FileNotFoundError:
+            continue
+        except OSError as err:
+            raise StoreUnreadable("store_unreadable", path=file, why=err.strerror) from err
+
+
+def patiently(work: Callable[[], T]) -> T:
+    """Again, some times, where the disk does not give what it holds: for a start, since it waits in between.
+
+    What looks damaged is looked at once more: the disk may just have come back.
+    """
+    damaged = False
+    for pause in _PAUSES_S:
+        try:
+            return work()
+        except StoreUnreadable:
+            sleep(pause)
+        except StoreDamaged:
+            if damaged:
+                raise
+            damaged = True
+    return work()
 
 
 @contextmanager

@@ -12,14 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from model.bodies import StoreDamage, StoreDrop, StoreSealed
 from model.errors import StoreError
 from model.record import SERIES, Draft, Series, Stream, draft
 from model.time import Stamp
 from sync.journal.inventory import SegmentInfo, inventory
-from sync.journal.losses import LostRange, lost, with_lost
+from sync.journal.losses import lost_state
 from sync.journal.reader import Reader
 from sync.journal.reserve import RESERVE_BYTES, Reserve
 from sync.journal.segment import Head
@@ -287,7 +285,7 @@ class Journal:
             )
             drafts.append(draft("store.drop/1", body, at))
             if last > done:
-                state |= _lost_state(current.state, info.store, stream, (max(first, done + 1), last, reason))
+                state |= lost_state(current.state, info.store, stream, (max(first, done + 1), last, reason))
         self._writer.append("core", {Stream.AUDIT: drafts}, state)
         shelf.forget(info.path)
 
@@ -295,7 +293,7 @@ class Journal:
         current = self._stores.ready()
         of = None if store == current.id else store
         said = draft("store.damage/1", StoreDamage(store=of, stream=stream, first=first, last=last, why=why), at)
-        state = _lost_state(current.state, store, stream, (first, last, "damaged"))
+        state = lost_state(current.state, store, stream, (first, last, "damaged"))
         self._writer.append("core", {Stream.AUDIT: [said]}, state)
 
     def _on_fork(self) -> None:
@@ -374,7 +372,3 @@ class Journal:
                 self._state.pop(key, None)
             else:
                 self._state[key] = value
-
-
-def _lost_state(state: Mapping[str, bytes], store: str, stream: Stream, more: LostRange) -> dict[str, bytes]:
-    return {f"lost/{store}/{stream}": msgspec.json.encode(with_lost(lost(state, store, stream), more))}

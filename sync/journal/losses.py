@@ -17,6 +17,11 @@ def lost(state: Mapping[str, bytes], store: str, stream: Stream) -> list[LostRan
         return []
 
 
+def lost_state(state: Mapping[str, bytes], store: str, stream: Stream, more: LostRange) -> dict[str, bytes]:
+    """What of the state changes with another range."""
+    return {f"lost/{store}/{stream}": msgspec.json.encode(with_lost(lost(state, store, stream), more))}
+
+
 def with_lost(ranges: list[LostRange], more: LostRange) -> list[LostRange]:
     """Another range at its place; what one of them says already is not said again, and what goes on is one."""
     first, last, reason = more

@@ -8,8 +8,9 @@ from typing import Any
 
 import apsw
 
+from model.errors import StoreUnreadable
 from model.record import Stream
-from sync.journal.files import store_errors, sync_directory
+from sync.journal.files import patiently, store_errors, sync_directory
 from sync.journal.schema import (
     COMMON_TYPES,
     RECORD_TYPES,
@@ -71,14 +72,31 @@ def salvage(path: Path, identity: Identity, heads: Mapping[Stream, Head]) -> Pat
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Pages that the disk does not give are zeros. Raises OSError."""
+    """Pages that the disk does not give, however often it is asked, are zeros. Raises OSError, StoreUnreadable where it gives none."""
     with source.open("rb", buffering=0) as old, target.open("wb") as new:
-        for offset in range(0, os.fstat(old.fileno()).st_size, _PAGE):
-            try:
-                page = os.pread(old.fileno(), _PAGE, offset)
-            except OSError:
-                page = bytes(_PAGE)
-            new.write(page)
+        missing = pages = list(range(0, os.fstat(old.fileno()).st_size, _PAGE))
+
+        def copy() -> None:
+            nonlocal missing
+            missing = [offset for offset in missing if not _copied(old.fileno(), new.fileno(), offset)]
+            if missing:
+                raise StoreUnreadable("store_unreadable", path=source, why=f"{len(missing)} pages")
+
+        new.truncate(len(pages) * _PAGE)
+        try:
+            patiently(copy)
+        except StoreUnreadable:
+            if len(missing) == len(pages):
+                raise
+
+
+def _copied(source: int, target: int, offset: int) -> bool:
+    try:
+        page = os.pread(source, _PAGE, offset)
+    except OSError:
+        return False
+    os.pwrite(target, page, offset)
+    return True
 
 
 def _fill(db: apsw.Connection, damaged: Path, identity: Identity) -> bool:

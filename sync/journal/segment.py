@@ -4,16 +4,16 @@ The only writing connection belongs to the journal's writer thread and alone che
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
 
-from model.errors import StoreDamaged, StoreError
+from model.errors import StoreDamaged, StoreError, StoreUnreadable
 from model.record import Draft, Record, Series, Stream, hasher
 from model.time import Stamp, TimeQuality
-from sync.journal.files import bytes_of, store_errors, sync_directory, transaction
+from sync.journal.files import all_given, bytes_of, store_errors, sync_directory, transaction
 from sync.journal.schema import (
     CODE,
     COMMON_TYPES,
@@ -298,27 +298,38 @@ class Segment:
             if head.seq > self.starts()[stream].seq:
                 self.read(stream, head.seq, 1, 1)
 
-    def last_good(self, stream: Stream) -> Head:
-        """The last record that is here and fits its chain, or the head that this segment goes on from. Reads all of it."""
+    def last_good(self, stream: Stream, *, hopeless: bool = False) -> Head:
+        """The last record that is here and fits its chain, or the head that this segment goes on from. Reads all of it.
+
+        `hopeless`: as of `next_good`.
+        """
+        if not hopeless:
+            all_given(self.path)
         good = self.starts()[stream]
         seq = good.seq + 1
-        while (seq := self.next_good(stream, seq, SEQ_MASK)) <= SEQ_MASK:
+        while (seq := self._next_good(stream, seq, SEQ_MASK)) <= SEQ_MASK:
             last = self.read(stream, seq, 1000, 1 << 30).records[-1]
             good = Head(last.seq, last.hash)
             seq = last.seq + 1
         return good
 
-    def next_good(self, stream: Stream, seq: int, end: int) -> int:
-        """The first number from `seq` to `end` whose record is here and fits its chain; `end + 1` where there is none."""
+    def next_good(self, stream: Stream, seq: int, end: int, *, hopeless: bool = False) -> int:
+        """The first number from `seq` to `end` whose record is here and fits its chain; `end + 1` where there is none.
+
+        `hopeless`: what the disk does not give counts as damaged; else raises StoreUnreadable.
+        """
+        if not hopeless:
+            all_given(self.path)
+        return self._next_good(stream, seq, end)
+
+    def _next_good(self, stream: Stream, seq: int, end: int) -> int:
         base = CODE[stream] << SEQ_BITS
         while seq <= end:
             with store_errors(self.path):
                 seq = next_readable(self._db, base | seq, base | end) - base
-            try:
+            with suppress(StoreDamaged, StoreUnreadable):
                 if seq <= end and self.read(stream, seq, 1, 1).records:
                     return seq
-            except StoreDamaged:
-                pass
             seq += 1
         return end + 1
 
@@ -326,7 +337,7 @@ class Segment:
 def next_readable(db: apsw.Connection, first: int, end: int) -> int:
     """The first id from `first` to `end` of a record that SQLite finds; `end + 1` where there is none.
 
-    Over damaged pages in growing steps, and then back to their edge.
+    Over damaged pages, or such that the disk does not give, in growing steps, and then back to their edge.
     """
     below, id_, step = first - 1, first, 1
     while id_ <= end:

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import closing, suppress
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import msgspec
 
-from model.errors import SettingsError, StoreDamaged, StoreError
+from model.errors import SettingsError, StoreDamaged, StoreError, StoreUnreadable
 from model.record import SERIES, Series, Stream, genesis
-from sync.journal.files import bytes_of, store_errors, sync_directory, write_again, write_durably
+from sync.journal.files import bytes_of, patiently, store_errors, sync_directory, write_again, write_durably
 from sync.journal.migrate import migrate
 from sync.journal.salvage import ASIDE, salvage
 from sync.journal.schema import SCHEMA_VERSION, streams_of
@@ -25,7 +27,11 @@ ALL: tuple[Series, ...] = ("core", "reading", "diag")
 
 
 class End(msgspec.Struct, frozen=True):
-    """Where a sealed stream ends, with the hash there in hex; `last` is what was written beyond that, and is not of this store any more."""
+    """Where a sealed stream ends, with the hash there in hex.
+
+    `last` is the highest number that is held: beyond the end after a fork, and not of this store any more; before it where the
+    tail was lost with a damaged file.
+    """
 
     seq: int
     hash: str
@@ -124,25 +130,21 @@ class Shelf:
     def _dropped(self, series: Series, core: set[int]) -> int:
         """The number of the last segment of a series that was dropped, as the youngest readable core file says; 0 of none."""
         for number in sorted(core, reverse=True):
-            try:
-                segment = Segment(self.dir / file_name("core", number), writable=True)
-            except StoreError:  # it is going to be mended
-                continue
-            try:
-                name = segment.state().get(f"dropped/{self.id}/{series}", b"").decode()
+            with suppress(StoreError):  # it is going to be mended
+                name = patiently(partial(self._dropped_name, series, number))
                 return number_of(Path(name)) if name else 0
-            except StoreDamaged:
-                continue
-            finally:
-                segment.close()
         return 0
+
+    def _dropped_name(self, series: Series, core: int) -> str:
+        with closing(Segment(self.dir / file_name("core", core), writable=True)) as segment:
+            return segment.state().get(f"dropped/{self.id}/{series}", b"").decode()
 
     def _file(self, series: Series, number: int, before: Path | None, *, sealed: bool) -> File:
         path = self.dir / file_name(series, number)
+        identity = Identity(self.gw, self.id, series, number)
         try:
-            segment = self._checked(path, Identity(self.gw, self.id, series, number), thorough=not sealed)
-        except StoreDamaged:
-            identity = Identity(self.gw, self.id, series, number)
+            segment = patiently(lambda: self._checked(path, identity, thorough=not sealed))
+        except (StoreDamaged, StoreUnreadable):
             self.aside.append(salvage(path, identity, self._heads_before(series, number, before)).name)
             segment = Segment(path, writable=True)
         try:
@@ -178,13 +180,11 @@ class Shelf:
     def _heads_before(self, series: Series, number: int, before: Path | None) -> dict[Stream, Head]:
         """What a damaged segment goes on from: the end of the one before it; of the first one it is known anyway."""
         if before is not None:
-            segment = Segment(before, writable=False)
-            try:
-                return segment.heads()
-            except StoreDamaged:
-                return {stream: segment.last_good(stream) for stream in streams_of(series)}
-            finally:
-                segment.close()
+            with closing(Segment(before, writable=False)) as segment:
+                try:
+                    return patiently(segment.heads)
+                except (StoreDamaged, StoreUnreadable):
+                    return {stream: _end(segment, stream) for stream in streams_of(series)}
         return {stream: Head(0, genesis(self.id)) for stream in streams_of(series)}
 
     def file_of(self, stream: Stream, seq: int) -> tuple[Path, bool]:
@@ -234,11 +234,16 @@ def ends_of(shelf: Shelf) -> dict[Stream, End]:
     """Where the readable records of a store end, each proven by its chain."""
     ends: dict[Stream, End] = {}
     for series, files in shelf.files.items():
-        segment = Segment(files[-1].path, writable=False)
-        try:
+        with closing(Segment(files[-1].path, writable=False)) as segment:
             for stream in streams_of(series):
-                head = segment.last_good(stream)
+                head = _end(segment, stream)
                 ends[stream] = End(head.seq, head.hash.hex(), head.seq)
-        finally:
-            segment.close()
     return ends
+
+
+def _end(segment: Segment, stream: Stream) -> Head:
+    """The last record that can be read and fits its chain."""
+    try:
+        return patiently(partial(segment.last_good, stream))
+    except StoreUnreadable:
+        return segment.last_good(stream, hopeless=True)

@@ -5,8 +5,11 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from model.errors import StoreFull
-from model.record import Draft, Series, Stream, genesis
+from model.record import SERIES, Draft, Series, Stream, genesis
+from sync.contract.messages import Count, Hash
 from sync.journal.files import store_errors, sync_directory
 from sync.journal.schema import streams_of
 from sync.journal.segment import Head, Identity, Segment, create
@@ -18,7 +21,10 @@ SEGMENT_MAX_BYTES = 64 * 1024 * 1024
 
 
 class Store:
-    """Writes go to the newest segment of each series. `state` is core's; the other series keep only how far a move has got."""
+    """Writes go to the newest segment of each series.
+
+    `state` is core's; the others keep only how far a move has got, and each series how far the others were.
+    """
 
     def __init__(self, shelf: Shelf, *, segment_max_bytes: int = SEGMENT_MAX_BYTES) -> None:
         """On a shelf that was scanned. Call `open` before anything else."""
@@ -55,6 +61,7 @@ class Store:
         ):  # before the write: where no new file finds room, nothing is taken
             self.rotate(series)
         first = {stream: self.heads[stream].seq + 1 for stream in drafts}
+        state = {**state, **self._others(series)}
         try:
             heads = self._current[series].append(drafts, self.heads, state)
         except BaseException as err:
@@ -67,6 +74,11 @@ class Store:
             else:
                 self.states[series][key] = value
         return first
+
+    def _others(self, series: Series) -> dict[str, bytes]:
+        """State that tells how far the other series were, where that has changed: if a file is destroyed, another one knows."""
+        key, heads = heads_state(self.id, {s: head for s, head in self.heads.items() if SERIES[s] != series})
+        return {} if self.states[series].get(key) == heads else {key: heads}
 
     def rotate(self, series: Series) -> None:
         """Go on in a new segment. Raises StoreError, and then all is as before."""
@@ -133,6 +145,22 @@ class Store:
             raise
         self.shelf.files = self.shelf.files | {series: (*self.shelf.files[series], new)}
         self._current[series] = _writable(new.path)
+
+
+def heads_state(store: str, heads: Mapping[Stream, Head]) -> tuple[str, bytes]:
+    """The key and the value under which a series keeps the heads of others."""
+    return f"heads/{store}", msgspec.json.encode(
+        {stream: (head.seq, head.hash.hex()) for stream, head in heads.items()}
+    )
+
+
+def heads_in(state: Mapping[str, bytes], store: str) -> dict[Stream, Head]:
+    """What stands there; nothing where that cannot be read."""
+    try:
+        found = msgspec.json.decode(state.get(f"heads/{store}", b"{}"), type=dict[Stream, tuple[Count, Hash]])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return {stream: Head(seq, bytes.fromhex(hash_)) for stream, (seq, hash_) in found.items()}
 
 
 def _writable(path: Path) -> Segment:

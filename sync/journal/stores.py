@@ -1,17 +1,22 @@
 """The stores side by side: the one that takes records, and sealed ones that still drain. Synchronous; the writer thread's."""
 
 import shutil
+import time
 from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 
 from model.bodies import StoreDamage, StoreSealed, StreamEnd
-from model.errors import StoreDamaged, StoreError
+from model.errors import StoreDamaged, StoreError, StoreUnreadable
 from model.record import SERIES, STREAMS, Draft, Record, Series, Stream
-from sync.journal.files import make_directory, store_errors, sync_directory
+from sync.journal.files import UNREADABLE_S, make_directory, patiently, store_errors, sync_directory
+from sync.journal.losses import lost_state
 from sync.journal.salvage import ASIDE
 from sync.journal.segment import Head, Segment
 from sync.journal.shelf import ALL, STORE, End, Seal, Shelf, ends_of, file_name, remove
-from sync.journal.store import DRAFT, NUMBER, SEGMENT_MAX_BYTES, Store, draft_shelf, settle
+from sync.journal.store import DRAFT, NUMBER, SEGMENT_MAX_BYTES, Store, draft_shelf, heads_in, settle
+from sync.watermark import Watermark
 
 _MOVED_RECORDS = 200
 _MOVED_BYTES = 256 * 1024
@@ -24,6 +29,8 @@ class Stores:
         self._parent = parent
         self._gw = gw
         self._limit = segment_max_bytes
+        self._doubts: dict[tuple[str, Stream, int], float] = {}
+        """Since when the disk does not give a record that is to be moved."""
         self._begun: tuple[Shelf, Seal] | None = None
         self.sealed: dict[str, tuple[Shelf, Seal]] = {}
         self.current: Store
@@ -46,13 +53,16 @@ class Stores:
         current = whole[-1] if whole else None
         for shelf in active:
             if shelf is not current:  # damaged, or an older one that has lost its seal
-                seal = Seal("damaged", ends_of(shelf), sorted(set(shelf.aside)), stores._number(_number_of(shelf)))
+                seal = Seal(
+                    "damaged", _counted_ends(shelf), sorted(set(shelf.aside)), stores._number(_number_of(shelf))
+                )
                 shelf.write_seal(seal)
                 stores.sealed[shelf.id] = (shelf, seal)
         current = current or stores._half_made()
         stores._forget_drafts(current)
         if current is None:
             states = {series: stores._last_state(series) for series in ALL}
+            states["core"] = stores._with_lost_tails(states["core"])
             current = draft_shelf(parent, gw, states, stores._number(0))
         if current.dir.suffix == DRAFT:
             settle(current)
@@ -107,6 +117,15 @@ class Stores:
         """What the store that was sealed last knew: the new one goes on from there."""
         states = (_state_of(shelf, series) for shelf, _ in reversed(self.sealed.values()))
         return next(filter(None, states), {})
+
+    def _with_lost_tails(self, state: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """With what damaged stores have lost behind what they hold, as far as the centre has not settled it."""
+        for shelf, seal in self.sealed.values():
+            for stream, end in seal.ends.items():
+                upto = Watermark.of(state.get(f"ack/{shelf.id}/{stream}")).upto
+                if (first := max(end.last, upto) + 1) <= end.seq:
+                    state = {**state, **lost_state(state, shelf.id, stream, (first, end.seq, "damaged"))}
+        return state
 
     def close(self) -> None:
         self.current.close()
@@ -168,12 +187,22 @@ class Stores:
         self.ready().rotate(series)
 
     def move_some(self) -> bool:
-        """Append some records from beyond the end of a forked store again, each with its `was`. False when all are moved."""
+        """Append some records from beyond the end of a forked store again, each with its `was`. False when all are moved.
+
+        Raises StoreError: where only one stream cannot be read now, once the others are moved.
+        """
+        failed: StoreUnreadable | None = None
         for shelf, seal in self.sealed.values():
             for stream, end in seal.ends.items():
                 if (moved := self._moved(shelf, stream, end)) < end.last:
-                    self._move(shelf, stream, moved + 1, end.last)
-                    return True
+                    try:
+                        self._move(shelf, stream, moved + 1, end.last)
+                    except StoreUnreadable as err:
+                        failed = err
+                    else:
+                        return True
+        if failed:
+            raise failed
         return False
 
     def _moved(self, shelf: Shelf, stream: Stream, end: End) -> int:
@@ -183,17 +212,22 @@ class Stores:
 
     def _move(self, shelf: Shelf, stream: Stream, first: int, last: int) -> None:
         if first < (low := shelf.low(stream, last)):
-            here, good, found = low - 1, low, []
+            here, good = low - 1, low
+            found: list[Record] = []
         else:
             path, _ = shelf.file_of(stream, first)
             here = shelf.end_of(stream, path, last)
-            segment = Segment(path, writable=False)
+            since = self._doubts.setdefault((shelf.id, stream, first), time.monotonic())
+            hopeless = time.monotonic() - since >= UNREADABLE_S
             try:
-                good = segment.next_good(stream, first, here)
-                count = min(_MOVED_RECORDS, here - good + 1)
-                found = segment.read(stream, good, count, _MOVED_BYTES).records if count else []
-            finally:
-                segment.close()
+                good, found = _some(path, stream, first, here, hopeless=hopeless)
+            except StoreDamaged:  # not even its first page
+                good, found = here + 1, []
+            except StoreUnreadable:
+                if not hopeless:
+                    raise
+                good, found = here + 1, []
+            del self._doubts[shelf.id, stream, first]
         if good > first:
             self.on_hole(StoreDamage(store=shelf.id, stream=stream, first=first, last=good - 1, why="unreadable"))
         moved = found[-1].seq if found else here
@@ -254,18 +288,36 @@ class Stores:
                         remove(file.path)
 
 
+def _counted_ends(shelf: Shelf) -> dict[Stream, End]:
+    """Where the streams of a damaged store ended: where what it holds of them does, or further, as files of other series tell."""
+    ends = ends_of(shelf)
+    for series in ALL:
+        for stream, head in heads_in(_state_of(shelf, series), shelf.id).items():
+            if head.seq > ends[stream].seq:
+                ends[stream] = End(head.seq, head.hash.hex(), ends[stream].last)
+    return ends
+
+
+def _some(path: Path, stream: Stream, first: int, end: int, *, hopeless: bool) -> tuple[int, list[Record]]:
+    """The first record that can be read, and what follows it, as much as is moved at once. Raises StoreDamaged, StoreUnreadable."""
+    with closing(Segment(path, writable=False)) as segment:
+        good = segment.next_good(stream, first, end, hopeless=hopeless)
+        count = min(_MOVED_RECORDS, end - good + 1)
+        return good, segment.read(stream, good, count, _MOVED_BYTES).records if count else []
+
+
 def _state_of(shelf: Shelf, series: Series) -> Mapping[str, bytes]:
     """What can be read of it; a salvaged file may have nothing of it left."""
     for file in reversed(shelf.files[series]):
-        segment = Segment(file.path, writable=False)
-        try:
-            if state := segment.state():
+        with suppress(StoreDamaged, StoreUnreadable):
+            if state := patiently(partial(_state_in, file.path)):
                 return state
-        except StoreDamaged:
-            continue
-        finally:
-            segment.close()
     return {}
+
+
+def _state_in(path: Path) -> Mapping[str, bytes]:
+    with closing(Segment(path, writable=False)) as segment:
+        return segment.state()
 
 
 def _number_in(state: Mapping[str, bytes]) -> int:

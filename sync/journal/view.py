@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from model.errors import StoreDamaged
+from model.errors import StoreDamaged, StoreUnreadable
 from model.record import STREAMS, Stream
 from sync.journal.losses import LostRange, lost
 from sync.journal.reader import Reader
@@ -74,22 +74,30 @@ class StoreView:
             raise StoreDamaged("record_damaged", path=path, stream=stream, seq=first)
         return found
 
-    async def next_good(self, stream: Stream, seq: int) -> int:
-        """The first number from `seq` on whose record can be read and fits its chain; one more than the last where none does."""
+    async def next_good(self, stream: Stream, seq: int, *, hopeless: bool = False) -> int:
+        """The first number from `seq` on whose record can be read and fits its chain; one more than the last where none does.
+
+        `hopeless`: what the disk does not give of the segment with `seq` counts as damaged, and no other segment is looked at;
+        else raises StoreUnreadable.
+        """
         last = self.last(stream)
         while seq <= last:
             path, closed = self._shelf.file_of(stream, seq)
             end = self._shelf.end_of(stream, path, last)
             try:
-                good = await self._reader.call(
+                good: int = await self._reader.call(
                     lambda p=path, c=closed, s=seq, e=end: (  # type: ignore[misc]
-                        self._reader.segment(p, c or self.sealed).next_good(stream, s, e)
+                        self._reader.segment(p, c or self.sealed).next_good(stream, s, e, hopeless=hopeless)
                     )
                 )
-            except StoreDamaged:  # not even its first page can be read
+            except StoreDamaged:  # not even its first page
                 good = end + 1
-            if good <= end:
-                return int(good)
+            except StoreUnreadable:
+                if not hopeless:
+                    raise
+                good = end + 1
+            if good <= end or hopeless:
+                return good
             seq = end + 1
         return last + 1
 

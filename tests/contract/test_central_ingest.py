@@ -12,7 +12,7 @@ from central.ingest import Ingest, Outcome
 from central.store import Store
 from model.record import Stream
 from support.source import STORE, T0, Source, birth, new_id, will
-from sync.contract.messages import EPOCH_MAX, Ack, LostReason, StreamState, encode
+from sync.contract.messages import EPOCH_MAX, EPOCH_STEP_MAX, Ack, LostReason, StreamState, encode
 from sync.contract.topics import down_ack
 
 ACK = down_ack("gw-1", STORE, Stream.READING)
@@ -302,10 +302,13 @@ def test_birth_of_a_later_epoch_raises_ours_once(start: MakeCentre) -> None:
     assert start().take(higher).epoch == 9, "whoever has seen more"
 
 
-def test_epoch_has_an_end(centre: Centre) -> None:
-    """A gateway that claims the last epoch there is does not end the centre."""
+def test_nobody_can_use_the_epochs_up(centre: Centre) -> None:
+    """A gateway that claims the last one there is moves the centre by one step, which every gateway follows."""
     mark = StreamState(last=9, upto=7, low=1, head="00" * 32, ingest=EPOCH_MAX)
-    assert centre.take(birth("gw-1", new_id(), {"reading": mark})).epoch == EPOCH_MAX
+    before = centre.ingest.take([]).epoch
+    for step in (1, 2):
+        assert centre.take(birth("gw-1", new_id(), {"reading": mark})).epoch == before + step * EPOCH_STEP_MAX
+    assert centre.get("SELECT count FROM problem WHERE what = 'epoch_unlikely'") == 2
 
 
 def test_will_of_another_session_is_void(centre: Centre) -> None:

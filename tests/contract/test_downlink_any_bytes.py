@@ -58,6 +58,10 @@ class Deaf(Gateway):
         return None
 
 
+WRITTEN_MAX = 200
+"""No example writes so many: what is refused beyond is of no account."""
+
+
 class Mark(NamedTuple):
     upto: int = 0
     epoch: int = 0
@@ -244,7 +248,7 @@ class Downlink(RuleBasedStateMachine):
         elif ack.head is None and ack.upto > mark.upto and not settled:
             self.ignored += 1
         else:
-            refused = {n for a, b, _ in ack.refused for n in range(a, min(b, 2 * len(self.written[stream])) + 1)}
+            refused = {n for a, b, _ in ack.refused for n in range(a, min(b, WRITTEN_MAX) + 1)}
             if ack.upto >= mark.upto:  # what was acknowledged is not refused later
                 refused = {n for n in refused if n > mark.upto} | mark.refused
             self.marks[stream] = Mark(ack.upto, ack.ingest, frozenset(refused))

@@ -42,7 +42,8 @@ from sync.journal.journal import Journal
 from sync.journal.losses import lost
 from sync.journal.segment import Head
 from sync.journal.view import StoreView
-from sync.lane import Lane, Watermark
+from sync.lane import Lane
+from sync.watermark import Watermark
 
 VECTORS = json.loads((Path(__file__).parents[2] / "docs/contract/vectors.json").read_text(encoding="utf-8"))
 ID = "7a3e0f52-1111-4222-8333-444455556666"

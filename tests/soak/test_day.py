@@ -30,7 +30,7 @@ MEASURED: dict[str, tuple[Callable[[Look], float], float | None, float | None]] 
     "centre RSS, MB": (lambda look: look.centre.rss / 1e6, 5.0, None),
     "centre file descriptors": (lambda look: look.centre.fds, 1.0, None),
     "centre threads": (lambda look: look.centre.threads, 1.0, None),
-    "centre WAL, MB": (lambda look: look.centre_wal / 1e6, None, 5.0),
+    "centre WAL, MB": (lambda look: look.centre_wal / 1e6, None, 10.0),
 }
 """What is measured, how much of it a day may add, and how much there may be; None where it may be any."""
 

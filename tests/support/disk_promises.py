@@ -1,10 +1,12 @@
 """What a process was told by its journal, in lines of JSON, and whether a journal that is opened later still has it."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from model.errors import StoreDamaged, StoreUnreadable
 from model.record import STREAMS, Record, Stream, genesis
 from support.journals import GW, drafts, number
 from support.source import T0
@@ -52,17 +54,23 @@ class Promises:
         finally:
             await journal.close()
 
-    async def hold(self, directory: Path) -> None:
-        """Whatever was lost, nothing that can be read is anything else than what was told. AssertionError."""
+    async def hold(self, directory: Path, *, hopeless: bool = False) -> None:
+        """Whatever was lost, nothing that can be read is anything else than what was told. AssertionError.
+
+        `hopeless`: what the disk does not give is lost.
+        """
         journal = await Journal.open(directory, GW, group_s=0, reserve_bytes=0)
         try:
             for view in (*journal.sealed, journal.current):
                 for stream in STREAMS:
-                    for record in await readable(view, stream):
+                    for record in await readable(view, stream, hopeless=hopeless):
                         key = view.id, stream, record.seq
                         assert number(record.body) == self.numbers.get(key, number(record.body))
                         assert record.hash.hex() == self.hashes.get(key, record.hash.hex())
             for stream in STREAMS:
+                if hopeless:  # some pages are asked for only now, and a new file goes on
+                    with suppress(StoreUnreadable):
+                        await journal.append(drafts(stream, [0]))
                 assert await journal.append(drafts(stream, [0])) == [journal.last(stream)]
         finally:
             await journal.close()
@@ -121,11 +129,16 @@ async def held(view: StoreView, stream: Stream) -> list[Record]:
     return found
 
 
-async def readable(view: StoreView, stream: Stream) -> list[Record]:
-    """What can be read, on both sides of what is damaged."""
+async def readable(view: StoreView, stream: Stream, *, hopeless: bool = False) -> list[Record]:
+    """What can be read, on both sides of what is damaged; `hopeless`: and of what the disk does not give."""
     found: list[Record] = []
     seq = view.low(stream)
-    while (seq := await view.next_good(stream, seq)) <= view.last(stream):
-        found += (await view.read(stream, seq, 100, 64 * 1024)).records
-        seq = found[-1].seq + 1
+    while seq <= view.last(stream):
+        try:
+            found += (await view.read(stream, seq, 100, 64 * 1024)).records
+            seq = found[-1].seq + 1
+        except (StoreDamaged, StoreUnreadable) as err:
+            if isinstance(err, StoreUnreadable) and not hopeless:
+                raise
+            seq = await view.next_good(stream, seq, hopeless=hopeless)
     return found

@@ -1,7 +1,8 @@
 """A process whose disk cannot read one page: `python -m support.disk_sectors DIRECTORY START STEP`.
 
 Once for every page of every file of a journal, beginning with number START in steps of STEP: the page goes bad before a
-start, and while the journal runs. Prints what went wrong at which; at the end, how many records were lost at most.
+start, for good or for a moment, and while the journal runs. Prints what went wrong at which; at the end, how many records
+were lost at most.
 """
 
 import asyncio
@@ -9,13 +10,17 @@ import os
 import shutil
 import sys
 import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from model.errors import StoreError
+from model.errors import StoreError, StoreUnreadable
 from model.record import Stream
-from support.disk_promises import Promises, readable
+from support.disk_promises import Key, Promises, readable
 from support.diskfaults import own_faults
 from support.journals import GW, drafts
+from sync.journal import files
 from sync.journal.journal import Journal
 
 PAGE = 4096
@@ -36,29 +41,50 @@ async def fill(directory: Path) -> Promises:
     return promises
 
 
-async def lost(promises: Promises, directory: Path) -> int:
+async def at_a_start(promises: Promises, directory: Path, bad: Callable[[], None]) -> int:
     """How many records cannot be read; what is read is what was told, and the journal takes more. AssertionError."""
-    await promises.hold(directory)
+    bad()
+    files.sleep = lambda _: None  # type: ignore[attr-defined]
+    await promises.hold(directory, hopeless=True)
     journal = await Journal.open(directory, GW, group_s=0, reserve_bytes=0)
-    views = {view.id: view for view in (*journal.sealed, journal.current)}
-    held = {(id_, s, r.seq) for id_, view in views.items() for s in STREAMS for r in await readable(view, s)}
+    held = await numbers(journal)
     await journal.close()
     return len(promises.numbers.keys() - held)
 
 
-async def running(promises: Promises, directory: Path, path: Path, page: int) -> int:
-    """The same of a page that goes bad while the journal runs."""
+async def at_a_start_for_a_moment(promises: Promises, directory: Path, bad: Callable[[], None]) -> int:
+    """The same where the disk answers when it is asked again: nothing is lost, and no store is sealed. AssertionError."""
+    bad()
+    files.sleep = lambda _: own_faults().lift()  # type: ignore[attr-defined]
+    journal = await Journal.open(directory, GW, group_s=0, reserve_bytes=0)
+    own_faults().lift()
+    assert not journal.sealed
+    assert await numbers(journal) == promises.numbers.keys()
+    await journal.append(drafts(Stream.EVENT, [0]))
+    await journal.close()
+    return 0
+
+
+async def running(promises: Promises, directory: Path, bad: Callable[[], None]) -> int:
+    """While the journal runs: nothing is called damaged before the disk has had its time. AssertionError."""
     journal = await Journal.open(directory, GW, group_s=0, segment_max_bytes=SMALL, reserve_bytes=0)
-    try:
-        own_faults().spoil(path, PAGE * page, PAGE * page + PAGE - 1)
-        held = {(journal.store, s, r.seq) for s in STREAMS for r in await readable(journal.current, s)}
+    bad()
+    with suppress(StoreUnreadable):
+        for stream in STREAMS:
+            await readable(journal.current, stream)
+    own_faults().lift()
+    assert await numbers(journal) == promises.numbers.keys()
+    bad()
+    held = await numbers(journal)
+    with suppress(StoreError):
         await journal.append(drafts(Stream.EVENT, [0]))
-    finally:
-        try:
-            await journal.close()
-        except StoreError:
-            pass
+        await journal.close()
     return len(promises.numbers.keys() - held)
+
+
+async def numbers(journal: Journal) -> set[Key]:
+    views = (*journal.sealed, journal.current)
+    return {(view.id, s, r.seq) for view in views for s in STREAMS for r in await readable(view, s, hopeless=True)}
 
 
 async def main(parent: Path, start: int, step: int) -> None:
@@ -66,7 +92,13 @@ async def main(parent: Path, start: int, step: int) -> None:
     whole, killed, here = parent / "whole", parent / "killed", parent / "here"
     promises = await fill(whole)
     most = 0
-    for source, work in ((whole, lost), (killed, lost), (whole, running)):
+    for source, work in (
+        (whole, at_a_start),
+        (killed, at_a_start),
+        (whole, at_a_start_for_a_moment),
+        (killed, at_a_start_for_a_moment),
+        (whole, running),
+    ):
         pages = [
             (path.relative_to(source), page)
             for path in sorted(source.rglob("*.db*"))
@@ -75,17 +107,14 @@ async def main(parent: Path, start: int, step: int) -> None:
         ]
         for name, page in pages[start::step]:
             shutil.copytree(source, here)
-            path = here / name
+            bad = partial(faults.spoil, here / name, PAGE * page, PAGE * page + PAGE - 1)
             try:
                 async with asyncio.timeout(20):
-                    if work is lost:
-                        faults.spoil(path, PAGE * page, PAGE * page + PAGE - 1)
-                        found = await lost(promises, here)
-                    else:
-                        found = await running(promises, here, path, page)
-                most = max(most, found)
+                    most = max(most, await work(promises, here, bad))
             except Exception:  # noqa: BLE001  # whatever it is, the other pages are looked at too
-                os.write(1, f"{source.name} {name} page {page}: {traceback.format_exc(limit=-4)}\n".encode())
+                os.write(
+                    1, f"{work.__name__} {source.name} {name} page {page}: {traceback.format_exc(limit=-4)}\n".encode()
+                )
             faults.lift()
             shutil.rmtree(here)
     os.write(2, f"at most {most} of {len(promises.numbers)} records were lost with a page\n".encode())

@@ -1,6 +1,7 @@
 """What tests of the journal share: drafts told apart by a number, and everything that a journal gives, verified."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -79,3 +80,12 @@ async def drop_oldest(journal: Journal, series: Series, upto: Mapping[Stream, in
 def files(directory: Path) -> list[str]:
     """Names of the segments under a journal's directory."""
     return sorted(p.name for p in directory.glob("*/*.db"))
+
+
+async def committed(journal: Journal, condition: Callable[[], bool]) -> None:
+    """Until it is so after some commit."""
+    some = asyncio.Event()
+    journal.on_commit(some.set)
+    while not condition():
+        some.clear()
+        await some.wait()

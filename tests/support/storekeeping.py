@@ -16,7 +16,7 @@ from model.time import Stamp, TimeQuality, TimeSource
 from support.journals import GW, drafts, verified
 from support.source import BOOT, T0
 from sync.journal.journal import Journal
-from sync.lane import Watermark
+from sync.watermark import Watermark
 
 DAY_US = 86_400_000_000
 SEGMENT_BYTES = 256 * 1024

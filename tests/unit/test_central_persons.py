@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -14,10 +15,13 @@ from central.commands import REPEAT_S, Outbox, acknowledge
 from central.inbox import INBOX_MAX_BYTES, Inbox
 from central.ingest import Ingest
 from central.locks import alone, coordinate, coordinated
+from central.queries import alarms
 from central.settings import Person, add_person, load
 from central.store import Store, second_writer
+from model.bodies import AlarmBody
 from model.errors import DoorpostError, SettingsError
-from support.source import T0, new_id
+from model.record import Stream
+from support.source import T0, Source, new_id
 from sync.contract.messages import CommandResult, SignedCommand, decode, encode
 from sync.contract.signing import fingerprint, opened, private_key
 from sync.contract.topics import up_result
@@ -150,6 +154,24 @@ def test_outbox_repeats_until_the_result(store: Store, tmp_path: Path) -> None:
     assert outbox.due({"gw-1"}) == []
     assert store.db.execute("SELECT result FROM command").get == "done"
     assert store.db.execute("SELECT gw, count FROM problem").fetchall() == [("gw-1", 1), ("gw-2", 1)]
+
+
+def test_an_alarm_that_its_gateway_does_not_know_ends_with_the_answer(store: Store, tmp_path: Path) -> None:
+    """As after a restored backup: who has answered it at the desk is the last who can. Any other refusal ends nothing."""
+    alarm = new_id()
+    body = AlarmBody(alarm=alarm, rule="r", what="lift_alarm", device="d", point="p", profile="x@1")
+    source = Source(Stream.ALARM)
+    source.write(("alarm.raised/1", msgspec.json.encode(body)))
+    ingest = Ingest(store)
+    ingest.take([source.batch()])
+    first, second = (acknowledge(second_writer(tmp_path), "gw-1", alarm, "Li Na") for _ in range(2))
+    states = []
+    for command, why in ((first, "acked_by Wang Wei"), (second, "alarm_not_open")):
+        message = CommandResult(v=1, id=command, result="refused", why=why, sent=T0)
+        ingest.take([(up_result("gw-1"), encode(message))])
+        (told,) = alarms(store.db)
+        states.append((told["state"], told["acked_by"]))
+    assert states == [("raised", None), ("ended", "Li Na")]
 
 
 def test_outbox_gives_up_at_the_expiry(store: Store, tmp_path: Path) -> None:

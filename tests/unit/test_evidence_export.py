@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -210,6 +211,19 @@ def test_a_stranger_checks_it_in_another_language(site: Site) -> None:
     told = recipe()
     assert (told.returncode, told.stdout, told.stderr) == (0, "65 records follow from each other\n", "")
     whole = lines(out)
+    gone = msgspec.json.decode(whole[20])
+    said = {"unreadable": "damaged", "store": gone["store"], "stream": gone["stream"], "seq": gone["seq"]}
+    out.write_bytes(b"".join([*whole[:20], msgspec.json.encode(said) + b"\n", *whole[21:]]))
+    told = recipe()
+    lane = f"{gone['store']} {gone['stream']}"
+    after = gone["seq"] + 1
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.splitlines() == [
+        f"{lane}: unreadable",
+        f"{lane}: hole before {after}",
+        f"{lane} {after}: cannot be checked, since the one before it is gone",
+        "63 records follow from each other",
+    ]
     out.write_bytes(b"".join([*whole[:20], whole[20].replace(rb"\"n\":", rb"\"n\": "), *whole[21:]]))
     assert recipe().returncode != 0
     assert check(out, site.key).intact == "no"

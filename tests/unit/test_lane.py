@@ -14,7 +14,7 @@ from model.record import Stream, genesis
 from support.journals import GW, drafts, drop_oldest
 from support.memory import memory_directory
 from support.source import at
-from sync.contract.messages import Ack
+from sync.contract.messages import EPOCH_STEP_MAX, Ack
 from sync.flow import Flow
 from sync.journal.journal import Journal
 from sync.journal.segment import Head
@@ -105,6 +105,26 @@ async def test_other_history_is_a_fork(journal: Journal, upto: int) -> None:
     assert lane.impatient(1e9)
     lane.revive()
     assert not lane.ready(1e9)
+
+
+async def test_a_store_that_lost_its_tail_forks_although_that_was_acknowledged(tmp_path: Path) -> None:
+    """The file with the watermark is of today, that with the records of a while ago: their numbers must not be given again."""
+    journal = await Journal.open(tmp_path, GW, group_s=0)
+    await journal.append(drafts(Stream.READING, range(80)))
+    ack = Ack(ingest=1, upto=100, head="11" * 32)
+    await journal.append([], state={f"ack/{journal.store}/reading": b'{"upto":100,"epoch":1}'})
+    lane = Lane(journal, journal.current, Stream.READING, None)
+    assert (lane.upto, lane.acknowledged(ack, None, 0.0)) == (100, "fork")
+    await journal.close()
+
+
+async def test_an_epoch_is_believed_as_far_as_the_centre_says_it(journal: Journal) -> None:
+    """A lane that was away for more epochs than anybody believes at once follows what the centre says of itself."""
+    lane = Lane(journal, journal.current, Stream.READING, None)
+    own = (await journal.current.hash_at(Stream.READING, 40)).hex()
+    ack = Ack(ingest=EPOCH_STEP_MAX + 5, upto=40, head=own)
+    assert lane.acknowledged(ack, own, 0.0) == "stale"
+    assert lane.acknowledged(ack, own, 0.0, EPOCH_STEP_MAX + 5) == "progress"
 
 
 async def test_only_the_hash_proves_that_a_record_arrived(journal: Journal) -> None:

@@ -139,5 +139,5 @@ def test_a_store_that_was_closed_is_told_in_a_sentence() -> None:
     sealed = [SealedNow("7f3a", "damaged", ["core-000002.db.damaged"]), SealedNow("81b0", "fork", [])]
     _, damaged, fork = view(changed(sealed=sealed), "en")["store"]
     assert (damaged["level"], fork["level"]) == ("warn", "warn")
-    assert damaged["text"].endswith("still sent. Set aside: core-000002.db.damaged")
+    assert damaged["text"].endswith("counts as lost. Damaged or missing: core-000002.db.damaged")
     assert fork["text"].startswith("Store 81b0 is closed: the centre has another history of it")

@@ -1,9 +1,7 @@
 """Damaged, missing and older files at a start: nothing is overwritten, what can be read still drains, and the gateway starts."""
 
-import asyncio
 import os
 import shutil
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -12,9 +10,9 @@ import pytest
 
 from model.bodies import StoreDamage
 from model.errors import StoreDamaged, StoreError, StoreFull
-from model.record import STREAMS, Stream
+from model.record import STREAMS, Stream, genesis
 from support.first_version import first_version
-from support.journals import GW, drafts, files, number, numbers, verified
+from support.journals import GW, committed, drafts, files, number, numbers, verified
 from support.source import T0, at
 from sync.journal.journal import Journal
 from sync.journal.losses import with_lost
@@ -272,15 +270,6 @@ async def forked_at(journal: Journal, ends: dict[Stream, int]) -> None:
     await journal.fork(journal.store, heads)
 
 
-async def committed(journal: Journal, condition: Callable[[], bool]) -> None:
-    """Until it is so after some commit."""
-    some = asyncio.Event()
-    journal.on_commit(some.set)
-    while not condition():
-        some.clear()
-        await some.wait()
-
-
 async def test_what_cannot_be_moved_is_told(tmp_path: Path) -> None:
     """A record beyond a fork's end that does not fit its chain comes nowhere again: whoever listens hears of it."""
     await filled(tmp_path)
@@ -352,4 +341,24 @@ async def test_a_rotation_does_not_wait_for_somebody_who_reads(tmp_path: Path) -
         assert await journal.append(drafts(Stream.READING, [122])) == [122]
         assert len(files(tmp_path)) == before + 1
     assert await numbers(journal, Stream.READING) == list(range(1, 123))
+    await journal.close()
+
+
+async def test_a_file_that_cannot_be_opened_stops_no_other_from_being_moved(tmp_path: Path) -> None:
+    """Its records are told as a hole; those of the other series are all there again."""
+    journal = await Journal.open(tmp_path, GW, group_s=0, segment_max_bytes=110 * 1024)
+    for n in range(40):
+        for stream in (Stream.ALARM, Stream.READING):
+            await journal.append(drafts(stream, [n], padding=5000))
+    old = journal.store
+    holes: list[StoreDamage] = []
+    journal.on_hole(holes.append)
+    path = segment(tmp_path, "core-000001.db")
+    path.write_bytes(bytes(100) + path.read_bytes()[100:])
+    await journal.fork(old, {stream: Head(0, genesis(old)) for stream in STREAMS})
+    await committed(journal, lambda: not journal._stores.moving(old))
+    await journal.flush()
+    (hole,) = holes
+    assert (hole.stream, hole.first) == (Stream.ALARM, 1)
+    assert (journal.last(Stream.READING), journal.last(Stream.ALARM)) == (40, 40 - hole.last)
     await journal.close()

@@ -25,7 +25,7 @@ from model.record import STREAMS, Stream
 from model.time import TimeQuality
 from support.site import ROOM, Site, running
 from sync.journal.segment import Head
-from sync.lane import Watermark
+from sync.watermark import Watermark
 
 HOUR_S = 3600
 
