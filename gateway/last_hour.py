@@ -13,28 +13,28 @@ _NONE = -(2**63)
 
 
 class LastHour:
-    """Polls by one point map."""
+    """Polls by one point map, one row each: when (CLOCK_BOOTTIME us), and the raw values in the map's order."""
 
     def __init__(self, points: PointMap) -> None:
         self.map = points
-        self._monos = array("q")
-        self._raw = [array("q") for _ in points.points]
+        self._width = 1 + len(points.points)
+        self._rows = array("q")
 
     def take(self, poll: Poll) -> None:
-        monos = self._monos
-        if monos and poll.at.mono - monos[-1] < _STEP_US:
+        rows, width = self._rows, self._width
+        if rows and poll.at.mono - rows[-width] < _STEP_US:
             return
-        if len(monos) >= 2 * _MOST:
-            for old in (monos, *self._raw):
-                del old[:_MOST]
-        monos.append(poll.at.mono)
-        for raw, value in zip(self._raw, poll.values, strict=True):
-            raw.append(_NONE if value is None else value)
+        if len(rows) >= 2 * _MOST * width:
+            del rows[: _MOST * width]
+        rows.append(poll.at.mono)
+        rows.extend([_NONE if value is None else value for value in poll.values])
 
     def values(self, point: str, mono: int) -> Iterator[tuple[int, float | None]]:
         """When (CLOCK_BOOTTIME) and value, None where there was none, for the hour before `mono`. KeyError: no such point."""
         position = self.map.index[point]
         scale = self.map.points[position].scale
-        for at, raw in zip(self._monos, self._raw[position], strict=True):
+        rows = self._rows
+        for start in range(0, len(rows), self._width):
+            at, raw = rows[start], rows[start + 1 + position]
             if at >= mono - HOUR_US:
                 yield at, None if raw == _NONE else scaled(raw, scale)

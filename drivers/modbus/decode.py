@@ -2,8 +2,9 @@
 
 import struct
 from collections.abc import Callable, Sequence
+from functools import cache
 
-from drivers.modbus.profile import Block, Profile
+from drivers.modbus.profile import Block, Profile, load_profile
 from model.observation import Quality
 
 _CODE = {"s16": "h", "u16": "H", "u32": "I"}
@@ -45,6 +46,12 @@ class Decoder:
                 quality[i] = Quality.SENSOR_FAULT if raw in sentinels else Quality.IMPLAUSIBLE
                 values[i] = None
         return values, quality
+
+
+@cache
+def decoder(profile: str) -> Decoder:
+    """One for all devices of a profile."""
+    return Decoder(load_profile(profile))
 
 
 def _registers(block: Block) -> Callable[[bytes], Sequence[int]]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from drivers.common.config import DeviceConfig, Id
 from drivers.common.line import Condition
 from drivers.modbus.bus import ModbusBus, Priority
-from drivers.modbus.decode import Decoder
+from drivers.modbus.decode import decoder
 from drivers.modbus.pdu import COIL_OFF, COIL_ON, Request, write_coil
 from drivers.modbus.profile import OutputSpec, load_profile
 from model.errors import PermanentError, TransientError
@@ -52,7 +52,7 @@ class ModbusDevice:
     async def run(self) -> None:
         c = self._config
         profile = load_profile(c.profile)
-        decoder = Decoder(profile)
+        decode = decoder(c.profile)
         points = profile.point_map(c.id)
         priority = Priority.URGENT if profile.urgent else Priority.NORMAL
         bus = self._bus()
@@ -62,7 +62,7 @@ class ModbusDevice:
         start = loop.time()
         while True:
             try:
-                replies = [await bus.request(c.slave, request, priority) for request in decoder.requests]
+                replies = [await bus.request(c.slave, request, priority) for request in decode.requests]
             except TransientError as err:
                 if failed < _GIVE_UP_AFTER:
                     self._emit(points, [None] * len(points.points), [Quality.COMM_ERROR] * len(points.points))
@@ -72,7 +72,7 @@ class ModbusDevice:
                 condition.wrong(err)
             else:
                 condition.good()
-                self._emit(points, *decoder.values(replies))
+                self._emit(points, *decode.values(replies))
                 failed = 0
             # on an absolute schedule: slots that a slow poll has missed are skipped
             await asyncio.sleep(c.every_s - (loop.time() - start) % c.every_s)

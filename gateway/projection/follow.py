@@ -27,7 +27,7 @@ from sync.journal.view import StoreView
 
 WITHIN_S = {Stream.ALARM: 0.2, Stream.AUDIT: 5.0, Stream.READING: 60.0}
 """What is followed, and how long it may wait for its round. Whoever asks for a plot does not wait for it."""
-WORTH_RECORDS = 1_000
+WORTH_RECORDS = 500
 ROUND_RECORDS = 2 * WORTH_RECORDS
 """So many readings are worth a round, and so many it takes at the most: then one is enough at any pace that can be kept."""
 _SLICE_RECORDS = 200

@@ -29,7 +29,7 @@ from sync.journal.schema import (
 )
 
 _BUSY_MS = 5000
-_CACHE_KIB = 512
+_CACHE_KIB = 256
 """Written at its end and read in order: more of it would be kept for nothing, three times for writing and six for reading."""
 
 _Row = tuple[int, int, int, int, bytes, bytes]

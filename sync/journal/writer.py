@@ -14,7 +14,7 @@ from sync.journal.reserve import Reserve
 from sync.journal.segment import Head
 from sync.journal.stores import Stores
 
-GROUP_MAX_BYTES = 1024 * 1024
+GROUP_MAX_BYTES = 512 * 1024
 QUEUE_MAX_BYTES = 16 * 1024 * 1024
 """What may wait for a disk that has stopped; more is refused, and counted by whoever submitted it."""
 DRAFT_BYTES = 500
