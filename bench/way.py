@@ -15,7 +15,7 @@ from bench.profiler import Profiler
 from bench.report import Line, Report, Target, ratios
 from bench.site import Committed, Site, numbers
 
-OURS = [Load(n, 0.05) for n in (60, 90, 120, 150, 180)]
+OURS = [Load(n, 0.05) for n in (60, 120, 180, 240)]
 PEERS = [Load(n, 0.2) for n in (30, 40, 50, 60)]
 PAIRS = Load(10, 0.2, pairs=True)
 GROWTH = 1.05

@@ -146,12 +146,19 @@ class Profile(_Data):
         return any(point.urgent for point in self.points)
 
     @cached_property
+    def _maps(self) -> dict[str, PointMap]:
+        return {}
+
+    @cached_property
     def _told(self) -> tuple[Point, ...]:
         """The points as all devices of this profile share them."""
         return tuple(Point(p.name, p.unit, p.scale, p.urgent, p.quiet, p.label.model_dump()) for p in self.points)
 
     def point_map(self, device: str) -> PointMap:
-        return PointMap(device, self.name, self.version, self._told, self.record, self.heartbeat_s)
+        """Always the same one for a device."""
+        if device not in self._maps:
+            self._maps[device] = PointMap(device, self.name, self.version, self._told, self.record, self.heartbeat_s)
+        return self._maps[device]
 
 
 def known_profiles() -> list[str]:
