@@ -27,7 +27,7 @@ MEASURE_S = 1.0
 FASTEST_BYTES_S = 32 * 1024 * 1024
 """No journal is written to faster for long: the room that is left is measured again before it can be used up."""
 RESERVE_SHARE, RESERVE_MAX_BYTES = 16, 256 * 1024 * 1024
-"""This part of the limit, or of a smaller disk, is for core alone, and so much of the disk is left to others."""
+"""This part of the limit is for core alone, and so much of the disk is left to others."""
 SEGMENT_SHARE = 64
 """The store is dropped piece by piece, and a segment is at most this part of it."""
 _TRUST: Mapping[TimeSource, int] = {"unknown": 0, "estimated": 1, "rtc": 1, "gnss": 2, "ntp": 2}
@@ -108,10 +108,10 @@ class Storekeeper:
 
     def _bound(self, used: int) -> int:
         """What may be taken now: by the settings, and by the disk, which others fill too."""
+        reserve = min(self._limit // RESERVE_SHARE, RESERVE_MAX_BYTES)
         with store_errors(self._directory):
-            disk = shutil.disk_usage(self._directory)
-        reserve = min(min(self._limit, disk.total) // RESERVE_SHARE, RESERVE_MAX_BYTES)
-        return min(self._limit, used + disk.free) - reserve
+            free = shutil.disk_usage(self._directory).free
+        return min(self._limit, used + free) - reserve
 
     async def _planned(self) -> Plan:
         segments = await self._journal.inventory()
