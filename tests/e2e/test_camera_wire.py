@@ -56,10 +56,10 @@ async def test_code_comes_back_into_view(sim: StartSim) -> None:
     """It is a new scan once it has left the view, and only then."""
     lens, quick, slow = await sim("camera", "--every", "0"), MemoryContext("cam1"), MemoryContext("cam1")
     async with running(camera(lens.endpoint, quick, left_s=0)), running(camera(lens.endpoint, slow, left_s=3600)):
-        for number, text in enumerate(["A", "B", "A", "C"], 1):
+        for number, (text, new) in enumerate([("A", 1), ("B", 2), ("A", 2), ("C", 3)], 1):
             await lens.command("show", text=text)
             await quick.until(partial(count, quick, number))
-        await slow.until(lambda: len(slow.observations) == 3)
+            await slow.until(partial(count, slow, new))
     assert [text for _, text in told(quick)] == ["A", "B", "A", "C"]
     assert [text for _, text in told(slow)] == ["A", "B", "C"]
 
