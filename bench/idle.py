@@ -71,12 +71,12 @@ def _start(options: Options, number: int, server: ModbusServer) -> tuple[float, 
 
 
 def _has_reading(data: Path) -> bool:
-    for file in data.glob("stores/*/reading-*.db"):
-        try:
+    try:
+        for file in data.glob("stores/*/reading-*.db"):
             with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as db:
                 return db.execute("SELECT 1 FROM record LIMIT 1").fetchone() is not None
-        except sqlite3.OperationalError:
-            continue
+    except (FileNotFoundError, sqlite3.OperationalError):  # it is only just being made
+        pass
     return False
 
 
