@@ -17,7 +17,7 @@ import pytest
 from gateway.cli import tree
 from gateway.cli.show import Show
 from gateway.datadir import claimed
-from gateway.status import StoreNow
+from gateway.status import LinkNow, Problem, SealedNow, StoreNow
 from support.cold_room import ColdRoom
 from support.control import serving
 
@@ -288,6 +288,20 @@ async def test_store_status(daemon: Daemon, tmp_path: Path) -> None:
     daemon.show(store_ok=True, store=StoreNow(10**9, 10**9, 1.0, True))
     code, out, _ = await doorpost("store", "status", "--data", str(tmp_path))
     assert (code, out.splitlines()[-1]) == (1, "The store is full: no readings are kept any more, alarms still are")
+
+
+async def test_store_status_tells_what_is_wrong(daemon: Daemon, tmp_path: Path) -> None:
+    """A closed store, a link with a problem, a disk without room: each in words, with what to do where that is known."""
+    link = LinkNow("online", "mqtts://b", "up", 0, Problem("store_forked", {"stream": "reading", "upto": "9"}), 3)
+    sealed = [SealedNow("81b0", "damaged", ["core-000002.db.damaged"])]
+    daemon.show(link=link, sealed=sealed, store=StoreNow(10**9, 0, 1.0, False))
+    _, out, _ = await doorpost("store", "status", "--data", str(tmp_path))
+    said = out.splitlines()
+    assert "On the disk: 953.7 MiB. The disk is full or too small: there is no room left for more." in said
+    assert any(line.startswith("Store 81b0 was found damaged") for line in said)
+    assert any("reading" in line and "9" in line for line in said[-3:])
+    assert said[-2].startswith("  → ")
+    assert said[-1].endswith(": 3")
 
 
 async def test_store_tail(daemon: Daemon, tmp_path: Path) -> None:
