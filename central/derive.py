@@ -50,7 +50,8 @@ def unknown_there(store: Store, gw: str, command: str) -> None:
     store.db.execute(
         "UPDATE alarm SET acked = coalesce(acked, :now), acked_by = coalesce(acked_by, command.issuer), ended = :now FROM command "
         "WHERE command.id = :command AND (alarm.gw, alarm.id) = (command.gw, command.alarm) AND command.gw = :gw "
-        "AND cleared IS NULL AND ended IS NULL",
+        "AND cleared IS NULL AND ended IS NULL AND NOT EXISTS "  # one that was answered is over there, and the word is on its way
+        "(SELECT 1 FROM command other WHERE (other.gw, other.alarm, other.result) = (alarm.gw, alarm.id, 'done'))",
         {"now": now(), "command": command, "gw": gw},
     )
 

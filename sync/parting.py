@@ -47,6 +47,8 @@ async def _shared(store: StoreView, stream: Stream, ask: Ask) -> Head:
         step = -(-(high - low) // HASHES_MAX)
         numbers = sorted({*range(high, low, -step)})
         theirs = await ask(stream, numbers)
+        if high in theirs and theirs[high] == await _ours(store, stream, high):
+            return Head(high, await store.hash_at(stream, high))  # also where what is below was lost here
         for number in numbers:
             if number not in theirs or theirs[number] != await _ours(store, stream, number):
                 high = number - 1
@@ -180,7 +182,7 @@ class Parting:
             except TimeoutError:
                 continue
             except LinkError as err:
-                if err.code != "publish_refused":
+                if err.code == "link_lost":
                     raise
         return None
 

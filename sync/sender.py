@@ -168,6 +168,7 @@ class Sender:
             self._on_problem(err)
             lane.back_off(time.monotonic())
             return
+        self._doubts.pop(lane, None)
         if not self.owns(lane):
             return  # another store has taken this one's place while the disk was read
         if lane.next != first or lane.held:

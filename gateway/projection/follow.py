@@ -138,23 +138,28 @@ class Projection:
             try:
                 found = await view.read(stream, at + 1, _SLICE_RECORDS, _SLICE_BYTES)
             except (StoreDamaged, StoreUnreadable) as err:
-                at = await view.next_good(stream, at + 1, hopeless=self._hopeless(lane, at, err)) - 1
+                try:
+                    at = await self._behind(view, stream, at, err)
+                except StoreUnreadable:
+                    if round_.marks:  # what was got over is written first: the next round meets it again
+                        return
+                    raise
                 round_.marks[lane] = Mark(at, b"")
                 continue
+            self._doubts.pop(lane, None)
             await self._in_thread(round_.take, lane, found.records)
             at = found.records[-1].seq
 
-    def _hopeless(self, lane: tuple[str, Stream], at: int, err: StoreError) -> bool:
-        """Whether what lies behind `at` was not given by the disk for so long that it never will be."""
-        now = self._loop.time()
+    async def _behind(self, view: StoreView, stream: Stream, at: int, err: StoreError) -> int:
+        """The last record of what comes behind `at` and will never be had. Raises StoreUnreadable where it may be had yet."""
+        lane, now = (view.id, stream), self._loop.time()
         known, since = self._doubts.get(lane, (-1, 0.0))
+        hopeless = known == at and now - since >= UNREADABLE_S
         if known != at:
             self._doubts[lane] = at, now
-        elif now - since >= UNREADABLE_S:
-            return True
-        if isinstance(err, StoreUnreadable):
+        if isinstance(err, StoreUnreadable) and not hopeless:
             raise err
-        return False
+        return await view.next_good(stream, at + 1, hopeless=hopeless) - 1
 
     def _mark(self, view: StoreView, stream: Stream) -> int:
         """Up to where a stream is in the views, or will never be."""

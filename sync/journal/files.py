@@ -22,14 +22,15 @@ _UNREADABLE = (apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE
 
 
 @contextmanager
-def store_errors(path: Path) -> Iterator[None]:
-    """SQLite's and the system's errors as ours."""
+def store_errors(path: Path, *, looked: bool = False) -> Iterator[None]:
+    """SQLite's and the system's errors as ours. `looked`: whether the disk gives all of the file has been asked already."""
     try:
         yield
     except apsw.FullError as err:
         raise StoreFull("store_full", path=path) from err
     except (apsw.CorruptError, apsw.NotADBError) as err:
-        all_given(path)
+        if not looked:
+            all_given(path)
         raise StoreDamaged("store_damaged", path=path, why=str(err)) from err
     except OSError as err:
         if err.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -58,6 +59,20 @@ def all_given(path: Path) -> None:
             raise StoreUnreadable("store_unreadable", path=file, why=err.strerror) from err
 
 
+class _Patience:
+    """So long a start waits in all, however many files the disk does not give: it has to end."""
+
+    def __init__(self) -> None:
+        self.left_s = 30.0
+
+    def take(self, seconds: float) -> bool:
+        self.left_s -= seconds
+        return self.left_s >= 0
+
+
+_patience = _Patience()
+
+
 def patiently(work: Callable[[], T]) -> T:
     """Again, some times, where the disk does not give what it holds: for a start, since it waits in between.
 
@@ -68,6 +83,8 @@ def patiently(work: Callable[[], T]) -> T:
         try:
             return work()
         except StoreUnreadable:
+            if not _patience.take(pause):
+                break
             sleep(pause)
         except StoreDamaged:
             if damaged:

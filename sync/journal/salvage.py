@@ -72,7 +72,10 @@ def salvage(path: Path, identity: Identity, heads: Mapping[Stream, Head]) -> Pat
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Pages that the disk does not give, however often it is asked, are zeros. Raises OSError, StoreUnreadable where it gives none."""
+    """Pages that the disk does not give, however often it is asked, are zeros.
+
+    Raises OSError, and StoreUnreadable where it gives nothing of any file.
+    """
     with source.open("rb", buffering=0) as old, target.open("wb") as new:
         missing = pages = list(range(0, os.fstat(old.fileno()).st_size, _PAGE))
 
@@ -86,8 +89,16 @@ def _copy(source: Path, target: Path) -> None:
         try:
             patiently(copy)
         except StoreUnreadable:
-            if len(missing) == len(pages):
-                raise
+            if len(missing) == len(pages) and not any(map(_gives_some, source.parent.glob("*.db"))):
+                raise  # it is not the file, but the disk
+
+
+def _gives_some(path: Path) -> bool:
+    try:
+        with path.open("rb", buffering=0) as file:
+            return bool(file.read(_PAGE))
+    except OSError:
+        return False
 
 
 def _copied(source: int, target: int, offset: int) -> bool:

@@ -29,6 +29,8 @@ from sync.journal.schema import (
 )
 
 _BUSY_MS = 5000
+_CLOSELY = 256
+"""So many records that cannot be read in a row are looked at one by one: there may be a good page between bad ones."""
 _CACHE_KIB = 256
 """Written at its end and read in order: more of it would be kept for nothing, three times for writing and six for reading."""
 
@@ -232,8 +234,11 @@ class Segment:
 
         Raises StoreDamaged `record_damaged` when that is the very first: it is not there, or does not fit its chain.
         """
+        return self._read(stream, first, max_records, max_bytes, looked=False)
+
+    def _read(self, stream: Stream, first: int, max_records: int, max_bytes: int, *, looked: bool) -> Slice:
         records: list[Record] = []
-        with store_errors(self.path):
+        with store_errors(self.path, looked=looked):
             prev = self._hash_before(stream, first)
             rows = self._records(stream, first, prev, max_records)
             size = 0
@@ -323,12 +328,17 @@ class Segment:
         return self._next_good(stream, seq, end)
 
     def _next_good(self, stream: Stream, seq: int, end: int) -> int:
+        """Whether the disk gives all was asked before: from here on what cannot be read is damaged."""
         base = CODE[stream] << SEQ_BITS
+        try:
+            self._db.execute("SELECT max(length(boot)) FROM common").fetchall()
+        except (apsw.CorruptError, apsw.IOError):
+            return end + 1  # none of its records means anything without them
         while seq <= end:
-            with store_errors(self.path):
+            with store_errors(self.path, looked=True):
                 seq = next_readable(self._db, base | seq, base | end) - base
             with suppress(StoreDamaged, StoreUnreadable):
-                if seq <= end and self.read(stream, seq, 1, 1).records:
+                if seq <= end and self._read(stream, seq, 1, 1, looked=True).records:
                     return seq
             seq += 1
         return end + 1
@@ -337,9 +347,9 @@ class Segment:
 def next_readable(db: apsw.Connection, first: int, end: int) -> int:
     """The first id from `first` to `end` of a record that SQLite finds; `end + 1` where there is none.
 
-    Over damaged pages, or such that the disk does not give, in growing steps, and then back to their edge.
+    Over damaged pages, or such that the disk does not give, one by one, after many in growing steps, and then back to their edge.
     """
-    below, id_, step = first - 1, first, 1
+    below, id_, step, failures = first - 1, first, 1, 0
     while id_ <= end:
         try:
             row = db.execute(
@@ -348,7 +358,12 @@ def next_readable(db: apsw.Connection, first: int, end: int) -> int:
             if row and not id_ <= row[0][0] <= end:  # type: ignore[operator]
                 raise apsw.CorruptError("a page is out of its order")
         except (apsw.CorruptError, apsw.IOError):
-            below, id_, step = id_, (min(id_ + step, end) if id_ < end else end + 1), 2 * step
+            failures += 1
+            below, id_, step = (
+                id_,
+                (min(id_ + step, end) if id_ < end else end + 1),
+                1 if failures < _CLOSELY else 2 * step,
+            )
             continue
         if id_ - below == 1:
             return int(row[0][0]) if row else end + 1  # type: ignore[arg-type]

@@ -174,6 +174,22 @@ def test_an_alarm_that_its_gateway_does_not_know_ends_with_the_answer(store: Sto
     assert states == [("raised", None), ("ended", "Li Na")]
 
 
+def test_an_alarm_that_was_answered_before_is_not_ended_by_the_next_answer(store: Store, tmp_path: Path) -> None:
+    """It is over at its gateway, and the word of that is still on its way."""
+    alarm = new_id()
+    body = AlarmBody(alarm=alarm, rule="r", what="lift_alarm", device="d", point="p", profile="x@1")
+    source = Source(Stream.ALARM)
+    source.write(("alarm.raised/1", msgspec.json.encode(body)))
+    ingest = Ingest(store)
+    ingest.take([source.batch()])
+    first, second = (acknowledge(second_writer(tmp_path), "gw-1", alarm, who) for who in ("Wang Wei", "Li Na"))
+    done = CommandResult(v=1, id=first, result="done", sent=T0)
+    refused = CommandResult(v=1, id=second, result="refused", why="alarm_not_open", sent=T0)
+    ingest.take([(up_result("gw-1"), encode(message)) for message in (done, refused)])
+    (told,) = alarms(store.db)
+    assert (told["state"], told["acked_by"]) == ("raised", None)
+
+
 def test_outbox_gives_up_at_the_expiry(store: Store, tmp_path: Path) -> None:
     """The result is then `expired`."""
     acknowledge(store.db, "gw-1", new_id(), "Li Na")

@@ -17,7 +17,7 @@ from support.source import at
 from sync.contract.messages import Ack, Hashes, HashRequest, decode
 from sync.journal.journal import Journal
 from sync.lane import Lane
-from sync.parting import Parting
+from sync.parting import Parting, parting
 from sync.sender import Sender
 
 BEYOND = Ack(ingest=1, upto=90, head="11" * 32)
@@ -183,4 +183,27 @@ async def test_the_watermark_lies_on_a_record_that_is_gone(tmp_path: Path) -> No
     await parting.dispute(lane, BEYOND)
     assert (journal.sealed[0].id, journal.sealed[0].last(Stream.READING)) == (old, 0)
     await committed(journal, lambda: journal.last(Stream.READING) == 48)  # 20 is gone, and with it the proof of 21
+    await journal.close()
+
+
+async def test_a_tail_that_was_lost_here_is_shared_where_the_centre_has_it(tmp_path: Path) -> None:
+    """Its hash is known, though nothing of it can be read: a dispute about another stream takes nothing away from it."""
+    first = await Journal.open(tmp_path, GW, group_s=0)
+    for stream in (Stream.READING, Stream.EVENT):
+        await first.append(drafts(stream, range(20)))
+    head = first.head(Stream.READING)
+    await first.close()
+    next(tmp_path.glob("*/reading-000001.db")).write_bytes(b"rubbish" * 1000)
+    journal = await Journal.open(tmp_path, GW, group_s=0)
+    (sealed,) = journal.sealed
+
+    async def ask(stream: Stream, numbers: list[int]) -> dict[int, str]:
+        return {n: head.hash.hex() for n in numbers if (stream, n) == (Stream.READING, 20)}
+
+    ends = await parting(sealed, ask)
+    assert (ends[Stream.READING], ends[Stream.EVENT].seq) == (head, 0)
+    await journal.fork(sealed.id, ends)
+    await committed(journal, lambda: journal.last(Stream.EVENT) == 20)
+    (sealed,) = journal.sealed
+    assert (sealed.last(Stream.READING), sealed.lost(Stream.READING)) == (20, [(1, 20, "damaged")])
     await journal.close()

@@ -6,14 +6,26 @@ from pathlib import Path
 
 import pytest
 
+import sync.sender
+from model.errors import StoreUnreadable
 from model.record import STREAMS, Stream
 from support.journals import GW, drafts
 from support.source import at
 from sync.contract.messages import Batch, decode
+from sync.journal.files import UNREADABLE_S
 from sync.journal.journal import Journal
 from sync.journal.reader import Reader
 from sync.journal.segment import Head, Segment
 from sync.sender import Sender
+
+
+class Clock:
+    """Stands in for the module `time`."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 class Link:
@@ -63,4 +75,36 @@ async def test_a_fork_while_a_batch_is_read(tmp_path: Path, monkeypatch: pytest.
     for lane in sender.lanes:
         lane.rewind()
     assert sender._flow.in_flight == 0
+    await journal.close()
+
+
+async def test_what_the_disk_does_not_give_is_lost_only_after_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A moment's error, and another one an hour after the record was read well, lose nothing; one that stays does."""
+    journal = await Journal.open(tmp_path, GW, group_s=0)
+    await journal.append(drafts(Stream.READING, range(1, 21)))
+    sender, link, clock = Sender(GW, journal, at, lambda _: None), Link(), Clock()
+    monkeypatch.setattr(sync.sender, "time", clock)
+    lane = sender.current[Stream.READING]
+    broken, segment = True, Reader.segment
+
+    def flaky(reader: Reader, path: Path, closed: bool) -> Segment:
+        if broken:
+            raise StoreUnreadable("store_unreadable", path=path, why="EIO")
+        return segment(reader, path, closed)
+
+    async def send() -> int:
+        await sender._send(link, lane)  # type: ignore[arg-type]
+        return len(link.published)
+
+    monkeypatch.setattr(Reader, "segment", flaky)
+    assert await send() == 0
+    broken, clock.now = False, clock.now + 10
+    assert await send() == 1
+    lane.rewind()
+    broken, clock.now = True, clock.now + 3600
+    assert (await send(), journal.current.lost(Stream.READING)) == (1, [])
+    clock.now += UNREADABLE_S
+    assert (await send(), journal.current.lost(Stream.READING)) == (1, [(1, 20, "damaged")])
     await journal.close()

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import apsw
@@ -16,7 +16,8 @@ from support.journals import GW, committed, drafts, files, number, numbers, veri
 from support.source import T0, at
 from sync.journal.journal import Journal
 from sync.journal.losses import with_lost
-from sync.journal.segment import Head
+from sync.journal.schema import span_of
+from sync.journal.segment import Head, next_readable
 from sync.journal.shelf import Shelf
 from sync.journal.view import StoreView
 
@@ -362,3 +363,31 @@ async def test_a_file_that_cannot_be_opened_stops_no_other_from_being_moved(tmp_
     assert (hole.stream, hole.first) == (Stream.ALARM, 1)
     assert (journal.last(Stream.READING), journal.last(Stream.ALARM)) == (40, 40 - hole.last)
     await journal.close()
+
+
+@pytest.mark.parametrize("run", [1, 3, 8])
+async def test_a_good_page_between_bad_ones_is_found(tmp_path: Path, run: int) -> None:
+    """Whatever SQLite still finds by its number comes out of a salvage."""
+    journal = await Journal.open(tmp_path, GW, group_s=0)
+    for n in range(0, 2000, 200):
+        await journal.append(drafts(Stream.READING, range(n, n + 200), padding=100))
+    await journal.close()
+    path = segment(tmp_path, "reading-000001.db")
+    pages = bytearray(path.read_bytes())
+    leaves = [start for start in range(8 * 4096, len(pages), 4096) if pages[start] == 13]
+    for start in leaves[20 : 20 + run] + leaves[21 + run : 21 + 2 * run]:
+        pages[start : start + 4096] = bytes(4096)
+    path.write_bytes(pages)
+    first, end = span_of(Stream.READING)
+    found: set[int] = set()
+    there: set[int] = set()
+    with closing(apsw.Connection(str(path))) as db:
+        id_ = first
+        while (id_ := next_readable(db, id_, end)) <= end:
+            found.add(id_)
+            id_ += 1
+        for id_ in range(first + 1, first + 2001):
+            with suppress(apsw.CorruptError):
+                there.update(row[0] for row in db.execute("SELECT id, hash FROM record WHERE id = ?", (id_,)))
+    assert 1500 < len(there) < 2000
+    assert found == there
