@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 UNREADABLE_S = 30.0
 """What the disk does not give for so long counts as damaged: a card reader or a bus may come back before."""
+START_PATIENCE_S = 30.0
 _CHUNK_BYTES = 1024 * 1024
 _PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0)
 _UNREADABLE = (apsw.SQLITE_IOERR_READ, apsw.SQLITE_IOERR_SHORT_READ, apsw.SQLITE_IOERR_CORRUPTFS)
@@ -59,18 +60,20 @@ def all_given(path: Path) -> None:
             raise StoreUnreadable("store_unreadable", path=file, why=err.strerror) from err
 
 
-class _Patience:
+class Patience:
     """So long a start waits in all, however many files the disk does not give: it has to end."""
 
-    def __init__(self) -> None:
-        self.left_s = 30.0
+    left_s = START_PATIENCE_S
 
-    def take(self, seconds: float) -> bool:
-        self.left_s -= seconds
-        return self.left_s >= 0
+    @classmethod
+    def renew(cls) -> None:
+        """A start begins."""
+        cls.left_s = START_PATIENCE_S
 
-
-_patience = _Patience()
+    @classmethod
+    def take(cls, seconds: float) -> bool:
+        cls.left_s -= seconds
+        return cls.left_s >= 0
 
 
 def patiently(work: Callable[[], T]) -> T:
@@ -83,7 +86,7 @@ def patiently(work: Callable[[], T]) -> T:
         try:
             return work()
         except StoreUnreadable:
-            if not _patience.take(pause):
+            if not Patience.take(pause):
                 break
             sleep(pause)
         except StoreDamaged:

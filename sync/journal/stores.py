@@ -10,7 +10,7 @@ from pathlib import Path
 from model.bodies import StoreDamage, StoreSealed, StreamEnd
 from model.errors import StoreDamaged, StoreError, StoreUnreadable
 from model.record import SERIES, STREAMS, Draft, Record, Series, Stream
-from sync.journal.files import UNREADABLE_S, make_directory, patiently, store_errors, sync_directory
+from sync.journal.files import UNREADABLE_S, Patience, make_directory, patiently, store_errors, sync_directory
 from sync.journal.losses import lost_state
 from sync.journal.salvage import ASIDE
 from sync.journal.segment import Head, Segment
@@ -45,6 +45,7 @@ class Stores:
 
         Raises StoreError, SettingsError when it is another gateway's.
         """
+        Patience.renew()
         stores = cls(parent, gw, segment_max_bytes)
         active = sorted(stores._find(), key=_number_of)
         whole = [shelf for shelf in active if not shelf.aside]
