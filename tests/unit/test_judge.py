@@ -332,6 +332,14 @@ def test_a_code_is_seen_once_per_showing() -> None:
     assert found(story.judge()) == [("twice", "A")]
 
 
+def test_a_code_that_is_still_shown_at_the_end() -> None:
+    """Nothing says that it is gone: a gateway that has started anew sees it anew, though the wire says nothing any more."""
+    story = camera()
+    story.wires["d"] = [event for event in story.wires["d"] if event["mono"] < 130 * S]
+    story.record(128 * S, "scan/1", device="d", text="B")
+    assert story.judge().ok
+
+
 def test_a_code_that_stood_in_view_unseen_is_lost() -> None:
     """While one that passed in the restart is not."""
     story = camera()
