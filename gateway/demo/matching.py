@@ -110,7 +110,8 @@ def handshakes(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTi
 
 def views(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) -> Found:
     """Each showing of a code is one record; a gateway that starts anew while it is shown sees it anew."""
-    end = max((*(event["mono"] for event in wire), *(row.mono for row in rows)), default=0)  # what is not gone is shown yet
+    # what is not gone is shown yet
+    end = max((*(event["mono"] for event in wire), *(row.mono for row in rows)), default=0)
     shown: list[tuple[str, int, int]] = []
     for place, event in enumerate(wire):
         if event["event"] == "scan":
