@@ -66,9 +66,13 @@ class Obeying:
         assert self.uplink.ignored_messages == count
 
     async def settled(self) -> None:
-        while any(self.uplink.counts(stream).waiting for stream in STREAMS):
-            self._changed.clear()
-            await self._changed.wait()
+        """What was said of the deed too: it comes into the journal after the deed."""
+        captured = -1
+        while captured != (captured := sum(self.uplink.counts(stream).captured for stream in STREAMS)):
+            await self.site.journal.flush()
+            while any(self.uplink.counts(stream).waiting for stream in STREAMS):
+                self._changed.clear()
+                await self._changed.wait()
 
     async def deeds(self) -> list[str]:
         """By whom alarms were acknowledged."""
