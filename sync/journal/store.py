@@ -3,7 +3,6 @@
 import shutil
 import uuid
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -11,7 +10,7 @@ import msgspec
 from model.errors import StoreFull
 from model.record import SERIES, Draft, Series, Stream, genesis
 from sync.contract.messages import Count, Hash
-from sync.journal.files import patiently, store_errors, sync_directory
+from sync.journal.files import store_errors, sync_directory
 from sync.journal.schema import streams_of
 from sync.journal.segment import Head, Identity, Segment, create
 from sync.journal.shelf import ALL, File, Shelf, file_name, number_of
@@ -43,8 +42,12 @@ class Store:
 
     def open(self) -> None:
         """Take everything from the disk, as at a start. Raises StoreError."""
-        for series in ALL:
-            patiently(partial(self._open, series))
+        try:
+            for series in ALL:
+                self._open(series)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         for segment in self._current.values():

@@ -68,7 +68,7 @@ class Stores:
         if current.dir.suffix == DRAFT:
             settle(current)
         stores.current = Store(current, segment_max_bytes=segment_max_bytes)
-        stores.current.open()
+        patiently(stores.current.open)
         stores._finish_drops()
         return stores
 

@@ -2,22 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway.demo.broker import Broker
-from support.centre import USERS, GatewayEnd, central, running
+from support.centre import GatewayEnd, central, running
 from support.source import Source
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(USERS, tmp_path / "broker", program="mosquitto")
-    broker.start()
-    yield broker
-    broker.stop()
 
 
 class Muzzle:

@@ -1,7 +1,7 @@
 """The centre's database is put back from a copy: it notices, gateways send again what they hold, and the counts agree."""
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +11,11 @@ from central import queries
 from central.store import database, reader
 from gateway.demo.broker import Broker
 from model.record import STREAMS, Stream
-from support.centre import USERS, CentreProcess, password, running
+from support.centre import CentreProcess, password, running
 from support.source import at
 from support.uplinks import Gateway, settings
 from sync.contract.topics import down_ack
 from sync.mqtt import MqttLink, MqttSettings
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(USERS, tmp_path / "broker", program="mosquitto")
-    broker.start()
-    yield broker
-    broker.stop()
 
 
 @pytest.fixture

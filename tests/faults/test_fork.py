@@ -65,10 +65,9 @@ async def write(gateway: Gateway, first: int, last: int) -> None:
         await gateway.write_numbers(stream, range(first, last + 1))
 
 
-async def test_restored_backup(broker: Broker, centre: CentreProcess, tmp_path: Path) -> None:
-    """The gateway's disk is that of yesterday, and it has gone on: what it wrote since comes under a new store, once."""
-    home, backup = tmp_path / "gw", tmp_path / "backup"
-    gateway = Gateway(settings(broker), home)
+async def restored(broker: Broker, home: Path) -> tuple[Gateway, str]:
+    """A gateway that is closed, and its store: 25 of each are at the centre, and its disk is that of when there were 10."""
+    gateway, backup = Gateway(settings(broker), home), home.with_name("backup")
     async with gateway:
         await write(gateway, 1, 10)
         await all_settled(gateway)
@@ -76,9 +75,15 @@ async def test_restored_backup(broker: Broker, centre: CentreProcess, tmp_path: 
     async with gateway:
         await write(gateway, 11, 25)
         await all_settled(gateway)
-        old = gateway.journal.store
     shutil.rmtree(home)
     shutil.copytree(backup, home)
+    return gateway, gateway.journal.store
+
+
+async def test_restored_backup(broker: Broker, centre: CentreProcess, tmp_path: Path) -> None:
+    """The gateway's disk is that of yesterday, and it has gone on: what it wrote since comes under a new store, once."""
+    home = tmp_path / "gw"
+    gateway, old = await restored(broker, home)
     await gateway.open()
     await write(gateway, 101, 107)  # before anybody could tell it
     gateway.connect()
@@ -106,18 +111,8 @@ def damage(home: Path) -> None:
 
 async def test_restored_and_damaged(broker: Broker, centre: CentreProcess, tmp_path: Path) -> None:
     """The disk of yesterday was written to, and then it broke: what its sealed store and the centre's do not share comes again."""
-    home, backup = tmp_path / "gw", tmp_path / "backup"
-    gateway = Gateway(settings(broker), home)
-    async with gateway:
-        await write(gateway, 1, 10)
-        await all_settled(gateway)
-    shutil.copytree(home, backup)
-    async with gateway:
-        await write(gateway, 11, 25)
-        await all_settled(gateway)
-        old = gateway.journal.store
-    shutil.rmtree(home)
-    shutil.copytree(backup, home)
+    home = tmp_path / "gw"
+    gateway, old = await restored(broker, home)
     await gateway.open()
     await write(gateway, 101, 107)
     await gateway.journal.close()
@@ -144,17 +139,8 @@ async def test_the_centre_has_what_a_damaged_store_has_lost(
     broker: Broker, centre: CentreProcess, tmp_path: Path
 ) -> None:
     """It knows the record that is left last: so what it has beyond is no other history, and nothing comes twice."""
-    home, backup = tmp_path / "gw", tmp_path / "backup"
-    gateway = Gateway(settings(broker), home)
-    async with gateway:
-        await write(gateway, 1, 10)
-        await all_settled(gateway)
-    shutil.copytree(home, backup)
-    async with gateway:
-        await write(gateway, 11, 25)
-        await all_settled(gateway)
-    shutil.rmtree(home)
-    shutil.copytree(backup, home)
+    home = tmp_path / "gw"
+    gateway, _ = await restored(broker, home)
     damage(home)
     for _ in range(2):  # it is not asked again, and believed again
         async with gateway:

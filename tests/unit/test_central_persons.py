@@ -156,14 +156,19 @@ def test_outbox_repeats_until_the_result(store: Store, tmp_path: Path) -> None:
     assert store.db.execute("SELECT gw, count FROM problem").fetchall() == [("gw-1", 1), ("gw-2", 1)]
 
 
-def test_an_alarm_that_its_gateway_does_not_know_ends_with_the_answer(store: Store, tmp_path: Path) -> None:
-    """As after a restored backup: who has answered it at the desk is the last who can. Any other refusal ends nothing."""
-    alarm = new_id()
-    body = AlarmBody(alarm=alarm, rule="r", what="lift_alarm", device="d", point="p", profile="x@1")
+def raised(ingest: Ingest) -> str:
+    """An alarm of gw-1 that the desk knows; its id."""
+    body = AlarmBody(alarm=new_id(), rule="r", what="lift_alarm", device="d", point="p", profile="x@1")
     source = Source(Stream.ALARM)
     source.write(("alarm.raised/1", msgspec.json.encode(body)))
-    ingest = Ingest(store)
     ingest.take([source.batch()])
+    return body.alarm
+
+
+def test_an_alarm_that_its_gateway_does_not_know_ends_with_the_answer(store: Store, tmp_path: Path) -> None:
+    """As after a restored backup: who has answered it at the desk is the last who can. Any other refusal ends nothing."""
+    ingest = Ingest(store)
+    alarm = raised(ingest)
     first, second = (acknowledge(second_writer(tmp_path), "gw-1", alarm, "Li Na") for _ in range(2))
     states = []
     for command, why in ((first, "acked_by Wang Wei"), (second, "alarm_not_open")):
@@ -176,12 +181,8 @@ def test_an_alarm_that_its_gateway_does_not_know_ends_with_the_answer(store: Sto
 
 def test_an_alarm_that_was_answered_before_is_not_ended_by_the_next_answer(store: Store, tmp_path: Path) -> None:
     """It is over at its gateway, and the word of that is still on its way."""
-    alarm = new_id()
-    body = AlarmBody(alarm=alarm, rule="r", what="lift_alarm", device="d", point="p", profile="x@1")
-    source = Source(Stream.ALARM)
-    source.write(("alarm.raised/1", msgspec.json.encode(body)))
     ingest = Ingest(store)
-    ingest.take([source.batch()])
+    alarm = raised(ingest)
     first, second = (acknowledge(second_writer(tmp_path), "gw-1", alarm, who) for who in ("Wang Wei", "Li Na"))
     done = CommandResult(v=1, id=first, result="done", sent=T0)
     refused = CommandResult(v=1, id=second, result="refused", why="alarm_not_open", sent=T0)
