@@ -8,7 +8,6 @@ import click
 from gateway.cli.leaf import Exit, branch, data_option, leaf
 from gateway.cli.show import Show, local_time, point
 from gateway.client import ask
-from model.texts import hint, text
 
 _COLUMNS = ("page.column.device", "cli.column.driver", "cli.column.health", "cli.column.seen", "cli.column.values")
 _UNREACHABLE = ("offline", "fault")
@@ -27,7 +26,8 @@ def add(root: click.Group, lang: str) -> None:
             show.table(_COLUMNS, [_row(show, one) for one in devices])
             for one in devices:
                 if one["problem"]:
-                    show.line(_problem(show, one))
+                    told = show.advised(one["problem"]["code"], **one["problem"]["params"])
+                    show.line(f"{one['id']}: {told}")
         return Exit.UNREACHABLE if any(one["health"] in _UNREACHABLE for one in devices) else Exit.OK
 
     @leaf(group, "watch", lang, click.Argument(["device"]), data_option(lang))
@@ -58,9 +58,3 @@ def _observed(show: Show, one: dict[str, Any]) -> str:
         case _:
             what = f"{one['epc']}  ×{one['count']}"
     return f"{local_time(one['at'])}  {what}".rstrip()
-
-
-def _problem(show: Show, one: dict[str, Any]) -> str:
-    code, params = one["problem"]["code"], one["problem"]["params"]
-    what, advice = text(f"error.{code}", show.lang, **params), hint(code, show.lang, **params)
-    return f"{one['id']}: {what}" + (f"\n    → {advice}" if advice else "")

@@ -35,23 +35,30 @@ class Show:
 
     def error(self, err: DoorpostError) -> None:
         """With `as_json` as a document, else to standard error; of settings, every problem."""
-        what, advice = self.words(f"error.{err.code}", **err.params), hint(err.code, self.lang, **err.params)
         problems = err.problems if isinstance(err, SettingsInvalid) else []
         if self.as_json:
-            told = {
-                "code": err.code,
-                "params": {k: str(v) for k, v in err.params.items()},
-                "text": what,
-                "hint": advice,
-            }
             listed = {"problems": [problem.document(self.lang) for problem in problems]} if problems else {}
-            self.document({"error": told, **listed})
+            self.document({"error": self.problem_document(err), **listed})
             return
         for problem in problems:
             self.note("\n".join(problem.told(self.lang)))
-        self.note(what)
-        if advice:
+        self.note(self.words(f"error.{err.code}", **err.params))
+        if advice := hint(err.code, self.lang, **err.params):
             self.note(f"→ {advice}")
+
+    def problem_document(self, err: DoorpostError) -> dict[str, Any]:
+        """An error for programs, with its words."""
+        return {
+            "code": err.code,
+            "params": {k: str(v) for k, v in err.params.items()},
+            "text": self.words(f"error.{err.code}", **err.params),
+            "hint": hint(err.code, self.lang, **err.params),
+        }
+
+    def advised(self, code: str, /, **params: object) -> str:
+        """The words of an error among others, with what to do indented below."""
+        what, advice = self.words(f"error.{code}", **params), hint(code, self.lang, **params)
+        return what + (f"\n    → {advice}" if advice else "")
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """`columns` are keys of the catalogue."""
