@@ -5,21 +5,19 @@ Its directory must be there, with all that a test finds durable in it, before th
 
 import ctypes
 import errno
-import functools
-import hashlib
 import mmap
 import os
 import struct
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
+from support.shims import compiled
+
 SOURCE = Path(__file__).with_name("diskshim.c")
-CACHE = Path(__file__).parents[2] / ".cache"
 FOR_EVER = 2**62
 SHORT, KILL_BEFORE, KILL_AFTER = 10001, 10002, 10003
 """Actions beside the numbers of errno: half of a write is done; the process ends before or after the call."""
@@ -66,20 +64,6 @@ class Entry(NamedTuple):
     data: bytes
 
 
-@functools.cache
-def shim() -> Path:
-    """The compiled library, from the cache where its source has not changed."""
-    library = CACHE / f"diskshim-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:16]}.so"
-    if not library.exists():
-        CACHE.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-            made = Path(scratch) / library.name
-            command = ["cc", "-O2", "-Wall", "-fPIC", "-shared", "-o", str(made), str(SOURCE)]
-            subprocess.run(command, check=True)
-            made.replace(library)
-    return library
-
-
 class Faults:
     """What the process under the shim meets, from now on. Both sides may hold one over the same file."""
 
@@ -118,7 +102,11 @@ class Faults:
 
 def environment(directory: Path, faults: Faults | None = None, log: Path | None = None) -> dict[str, str]:
     """For a process whose files under `directory` lie on that disk; it finds the modules of tests/, too."""
-    more = {"LD_PRELOAD": str(shim()), "DISK_DIR": str(directory.resolve()), "PYTHONPATH": str(SOURCE.parents[1])}
+    more = {
+        "LD_PRELOAD": str(compiled(SOURCE)),
+        "DISK_DIR": str(directory.resolve()),
+        "PYTHONPATH": str(SOURCE.parents[1]),
+    }
     if faults:
         more["DISK_CONTROL"] = str(faults.path)
     if log:

@@ -1,0 +1,1 @@
+"""Contacts and relays on GPIO lines, by the kernel's character device."""
