@@ -13,19 +13,36 @@ MODULES = {
     "modbus": "modbus",
     "xy-md02": "modbus",
     "renke": "modbus",
+    "mb8art": "modbus",
+    "carel-ir33": "modbus",
+    "carel-pj": "modbus",
+    "carel-uc2se": "modbus",
+    "danfoss-ekc-202d": "modbus",
+    "danfoss-erc-21x": "modbus",
+    "eliwell-idplus": "modbus",
+    "eliwell-id974lx": "modbus",
+    "dixell-xr": "modbus",
     "waveshare-io-8ch": "modbus",
+    "waveshare-relay-8ch": "modbus",
+    "sdm120": "modbus",
+    "pzem-016": "modbus",
     "lift-gbt-1": "modbus",
+    "lift-vanke-ba": "modbus",
     "scanner": "scanner",
     "scanner-ssi": "scanner",
     "m100": "rfid",
     "camera": "camera",
     "mqtt-proxy": "mqtt_proxy",
+    "replay": "replay",
 }
 """Kind -> module of this package. Only the module asked for is imported: one of them brings a Modbus server along."""
 
 
 class Simulator(Protocol):
-    """What each module offers. `KINDS` has one line of help per kind, `COMMANDED` the class that obeys its commands."""
+    """What each module offers. `KINDS` has one line of help per kind, `COMMANDED` the class that obeys its commands.
+
+    A module whose command `fault` takes kinds of fault has them as `FAULTS`, each with what happens then.
+    """
 
     KINDS: dict[str, str]
     COMMANDED: dict[str, type]
@@ -73,11 +90,13 @@ def _commands(kind: str) -> str:
     lines = ['commands, one line of JSON each on standard input, as {"do": COMMAND, ARGUMENT: VALUE, ...}:']
     for name, (arguments, what) in described(simulator(kind).COMMANDED[kind]).items():
         lines += [f"  {name} {arguments}".rstrip(), f"      {what}"]
+    if faults := getattr(simulator(kind), "FAULTS", None):
+        lines += ["", "kinds of fault:", *(f"  {name:16} {what}" for name, what in faults.items())]
     return "\n".join(lines)
 
 
 def _overview() -> argparse.ArgumentParser:
-    lines = (f"  {kind:16} {simulator(kind).KINDS[kind]}" for kind in MODULES)
+    lines = (f"  {kind:20} {simulator(kind).KINDS[kind]}" for kind in MODULES)
     parser = argparse.ArgumentParser(
         prog="firmware_sim",
         usage="%(prog)s KIND [--port PATH | --listen HOST:PORT] [--log WIRE.jsonl] [options; KIND --help shows them]",

@@ -2,9 +2,12 @@
 
 from typing import TypeVar
 
+from firmware_sim.faults import Fault
+from firmware_sim.modbus_board import Board
 from firmware_sim.modbus_io_board import IoBoard
 from firmware_sim.modbus_lift import Lift
-from firmware_sim.modbus_slave import FAULTS, Fault, Slave
+from firmware_sim.modbus_slave import Slave
+from firmware_sim.modbus_spoiling import NOT_ON_TCP
 from firmware_sim.modbus_thermometers import Thermometer
 from firmware_sim.steering import command
 from firmware_sim.wire import Wire, WireLog
@@ -28,16 +31,17 @@ class Desk:
         return slave
 
     @command
-    def fault(self, kind: str, slave: int | None = None, count: int | None = None, seconds: float = 0.45) -> None:
-        """Spoil `count` replies, or all: silent, late, short, crc, noise, wrong_function, exception or sentinel."""
+    def fault(
+        self, kind: str, slave: int | None = None, count: int | None = None, seconds: float | None = None
+    ) -> None:
+        """Spoil `count` replies, or all; the kinds of fault are below."""
         one = self._find(Slave, slave)
-        if kind not in FAULTS:
-            raise ValueError(f"faults: {', '.join(FAULTS)}")
-        if self._tcp and kind in ("crc", "noise"):
+        fault = Fault.of(kind, count, seconds)
+        if self._tcp and kind in NOT_ON_TCP:
             raise ValueError(f"Modbus TCP has no {kind}")
         if kind == "sentinel" and not one.has_sentinel:
             raise ValueError(f"{one.family} has no sentinel")
-        one.fault = Fault(kind, count, seconds)
+        one.fault = fault
 
     @command
     def clear(self, slave: int | None = None) -> None:
@@ -70,16 +74,40 @@ class ThermometerDesk(Desk):
         self._find(Thermometer, slave).ramp(to, per_s)
 
 
-class IoBoardDesk(Desk):
+class RelayBoardDesk(Desk):
+    @command
+    def reboot(self, slave: int | None = None) -> None:
+        """The board loses its relays and timers, as when its power fails for a moment."""
+        self._find(IoBoard, slave).reboot()
+
+
+class IoBoardDesk(RelayBoardDesk):
     @command
     def contact(self, di: int, on: bool, slave: int | None = None) -> None:
         """Input `di`, 1 to 8, becomes true or false."""
         self._find(IoBoard, slave).contact(di, on)
 
+
+class BoardDesk(Desk):
     @command
-    def reboot(self, slave: int | None = None) -> None:
-        """The board loses its relays and timers, as when its power fails for a moment."""
-        self._find(IoBoard, slave).reboot()
+    def value(self, name: str, to: float, slave: int | None = None) -> None:
+        """The named value stands at `to`, in its unit, from now on; a wrong name is answered with all of them."""
+        self._find(Board, slave).value(name, to)
+
+    @command
+    def bit(self, name: str, on: bool, slave: int | None = None) -> None:
+        """The named state or alarm becomes true or false; a wrong name is answered with all of them."""
+        self._find(Board, slave).bit(name, on)
+
+    @command
+    def fail(self, name: str, how: str | None = None, slave: int | None = None) -> None:
+        """The sensor of the named value breaks: the value and its alarm are what the device says then."""
+        self._find(Board, slave).fail(name, how)
+
+    @command
+    def mend(self, name: str, slave: int | None = None) -> None:
+        """The sensor of the named value is whole again."""
+        self._find(Board, slave).mend(name)
 
 
 class LiftDesk(Desk):
@@ -99,5 +127,5 @@ class LiftDesk(Desk):
         self._find(Lift, slave).change(**fields)
 
 
-class BusDesk(ThermometerDesk, IoBoardDesk, LiftDesk):
+class BusDesk(ThermometerDesk, IoBoardDesk, BoardDesk, LiftDesk):
     """For a bus of any slaves."""

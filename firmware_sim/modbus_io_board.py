@@ -1,4 +1,4 @@
-"""Waveshare Modbus RTU IO 8CH: eight inputs, eight relays, flash timers, control modes."""
+"""Waveshare Modbus RTU IO 8CH (eight inputs, eight relays, flash timers, control modes), and Relay 8CH without inputs."""
 
 import asyncio
 
@@ -13,23 +13,35 @@ _MODES = 0x1000
 _UART = 0x2000
 _ADDRESS = 0x4000
 _VERSION = 0x8000
+_ALL_DEVICES = 0
+_READ_ADDRESS = bytes.fromhex("03 4000 0001")
 
 _NORMAL, _LINKAGE, _TOGGLE, _EDGE = range(4)
+
+
+IO_8CH = "waveshare-io-8ch"
+RELAY_8CH = "waveshare-relay-8ch"
 
 
 class IoBoard(Slave):
     """Each change of a relay or contact is logged, also those that a timer makes."""
 
-    family = "waveshare-io-8ch"
-
-    def __init__(self, unit: int, log: WireLog) -> None:
+    def __init__(self, family: str, unit: int, log: WireLog) -> None:
         super().__init__(unit, log)
+        self.family = family
+        self._has_inputs = family == IO_8CH
         self._relays = [False] * _CHANNELS
         self._inputs = [False] * _CHANNELS
         self._modes = [_NORMAL] * _CHANNELS
         self._timers: dict[int, asyncio.TimerHandle] = {}
 
+    def answers_as(self, unit: int, pdu: bytes, /) -> int | None:
+        """The question for its address goes to all, and it answers in its own name."""
+        return self.unit if (unit, pdu) == (_ALL_DEVICES, _READ_ADDRESS) else super().answers_as(unit, pdu)
+
     def bits(self, function: int, address: int, count: int, /) -> list[bool]:
+        if function == 2 and not self._has_inputs:
+            raise Refused(ILLEGAL_FUNCTION)
         if address + count > _CHANNELS:
             raise Refused(ILLEGAL_ADDRESS)
         return (self._relays if function == 1 else self._inputs)[address : address + count]
@@ -37,15 +49,21 @@ class IoBoard(Slave):
     def registers(self, function: int, address: int, count: int, /) -> list[int]:
         if function != 3:
             raise Refused(ILLEGAL_FUNCTION)
-        known = {_MODES + i: mode for i, mode in enumerate(self._modes)}
-        known |= {_UART: 1, _ADDRESS: self.unit, _VERSION: 200}
+        known = {_UART: 1, _ADDRESS: self.unit, _VERSION: 200}
+        if self._has_inputs:
+            known |= {_MODES + i: mode for i, mode in enumerate(self._modes)}
         try:
             return [known[place] for place in range(address, address + count)]
         except KeyError:
             raise Refused(ILLEGAL_ADDRESS) from None
 
     def write_register(self, address: int, value: int, /) -> None:
-        if not _MODES <= address < _MODES + _CHANNELS:
+        if address == _ADDRESS:
+            if not 1 <= value <= 255:
+                raise Refused(ILLEGAL_VALUE)
+            self.unit = value
+            return
+        if not (self._has_inputs and _MODES <= address < _MODES + _CHANNELS):
             raise Refused(ILLEGAL_ADDRESS)
         if value not in (_NORMAL, _LINKAGE, _TOGGLE, _EDGE):
             raise Refused(ILLEGAL_VALUE)
@@ -67,7 +85,7 @@ class IoBoard(Slave):
     def contact(self, di: int, on: bool) -> None:
         """An input, counted from 1, changes; what its control mode says happens to the relay of that number."""
         channel = di - 1
-        if not 0 <= channel < _CHANNELS:
+        if not (self._has_inputs and 0 <= channel < _CHANNELS):
             raise ValueError(f"there is no input {di}")
         if self._inputs[channel] == on:
             return

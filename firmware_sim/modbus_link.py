@@ -2,14 +2,22 @@
 
 import asyncio
 import struct
-from typing import Protocol
+import time
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
 
-from firmware_sim.modbus_slave import DEVICE_FAILURE, Fault, Slave
+from firmware_sim.faults import Piece
+from firmware_sim.modbus_slave import WRITES, Slave
+from firmware_sim.modbus_spoiling import STILL_READ, spoilt
 from firmware_sim.wire import Wire, WireLog
 
 _GATEWAY_TARGET_SILENT = 0x0B
+_BROADCAST = 0
 _RESYNC_S = 0.02
-_OTHER_FUNCTION = {1: 2, 2: 1, 3: 4, 4: 3, 5: 6, 6: 5, 15: 16, 16: 15}
+_PIECE_S = 0.004
+"""A serial port hands over what has come by that long ago; a USB adapter takes its time too."""
+_COARSE_S = 0.0015
+"""The event loop wakes up to a millisecond late, which is a whole frame at 115200 baud."""
 
 
 def crc(data: bytes) -> int:
@@ -66,85 +74,157 @@ class TcpFraming:
         return struct.pack(">HHHB", self._transaction, 0, len(pdu) + 1, unit) + pdu
 
 
+class Timing(NamedTuple):
+    """How fast bytes go by. `baud` 0 takes no time. `turnaround_s` is how long a slave thinks before it replies."""
+
+    baud: int
+    turnaround_s: float
+
+    @property
+    def char_s(self) -> float:
+        """Start, eight data bits, parity or a second stop bit, stop."""
+        return 11 / self.baud if self.baud else 0.0
+
+    @property
+    def silence_s(self) -> float:
+        """3.5 characters, and no less than 1.75 ms, end a frame."""
+        return max(3.5 * self.char_s, 0.00175) if self.baud else 0.0
+
+
 class Link:
-    """Serves slaves on one wire. `baud` 0 takes no time; `echo` is an adapter that hears itself and lets the master
-    hear it too; `strict` ignores requests that come within 3.5 characters of a reply, as the standard lets a slave do.
+    """Serves slaves on one wire, on which a frame ends where its length says so, as it does for many a slave.
+
+    `echo` is an adapter that hears itself and lets the master hear it too. `strict` is how the standard has it: silence
+    begins and ends a frame; a request too soon after a reply, or with anything else around it, is not heard.
     """
 
     def __init__(
-        self, wire: Wire, slaves: dict[int, Slave], log: WireLog, *, tcp: bool, baud: int, echo: bool, strict: bool
+        self, wire: Wire, slaves: Iterable[Slave], log: WireLog, timing: Timing, *, tcp: bool, echo: bool, strict: bool
     ) -> None:
         self._wire = wire
-        self._slaves = slaves
+        self._slaves = tuple(slaves)
         self._log = log
+        self._timing = timing
         self._tcp = tcp
         self._framing: Framing = TcpFraming() if tcp else RtuFraming()
-        self._char_s = 11 / baud if baud else 0.0
         self._echo = echo
-        self._strict = strict
-        self._silent_until = 0.0
+        self._strict = strict and not tcp
+        self._free_at = 0.0
+        """When the last byte so far is through."""
+        self._replied_at = 0.0
+        self._sending = asyncio.Lock()
+        self._later: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
+        await (self._serve_by_silence() if self._strict else self._serve_by_length())
+
+    async def _serve_by_length(self) -> None:
         data = b""
         while True:
             try:
                 # what does not become a frame is forgotten in the next silence
-                data += await asyncio.wait_for(self._wire.read(), _RESYNC_S if data else None)
+                data += await self._heard(_RESYNC_S if data else None)
             except TimeoutError:
-                data = b""
-                continue
-            if self._echo:
-                self._wire.write(data)
-            if self._strict and asyncio.get_running_loop().time() < self._silent_until:
-                self._log("fault", kind="no_silence")
                 data = b""
             while taken := self._framing.take(data):
                 unit, pdu, data = taken
                 await self._answer(unit, pdu)
 
+    async def _serve_by_silence(self) -> None:
+        while True:
+            data = await self._wire.read()
+            pause = _now() - self._replied_at
+            await self._pass(data)
+            while True:
+                try:
+                    data += await self._heard(self._timing.silence_s)
+                except TimeoutError:
+                    break
+            taken = self._framing.take(data)
+            if taken and not taken[2]:
+                unit, pdu, _ = taken
+                guards = [slave.guard_s for slave in self._slaves if slave.answers_as(unit, pdu) is not None]
+                if pause < max([self._timing.silence_s, *guards]):
+                    self._log("fault", kind="no_silence")
+                else:
+                    await self._answer(unit, pdu)
+
+    async def _heard(self, patience_s: float | None) -> bytes:
+        """Bytes of the master, when their time on the line is over. Raises TimeoutError."""
+        data = await asyncio.wait_for(self._wire.read(), patience_s)
+        await self._pass(data)
+        return data
+
+    async def _pass(self, data: bytes) -> None:
+        if self._echo:
+            await self._send(data)
+        elif not self._tcp:
+            self._free_at = max(_now(), self._free_at) + len(data) * self._timing.char_s
+            await _until(self._free_at)
+
     async def _answer(self, unit: int, pdu: bytes) -> None:
-        slave = self._slaves.get(unit)
-        if slave is None:
-            if self._tcp:  # a gateway speaks for the slave that it cannot reach
-                self._wire.write(self._framing.wrap(unit, bytes((pdu[0] | 0x80, _GATEWAY_TARGET_SILENT))))
-            return
-        reply = slave.answer(pdu)
-        carried = slave.carried
-        fault = slave.take_fault()
-        await asyncio.sleep((len(pdu) + len(reply) + 6) * self._char_s)
-        if fault is None:
+        replying = [(slave, name) for slave in self._slaves if (name := slave.answers_as(unit, pdu)) is not None]
+        if unit == _BROADCAST and pdu[0] in WRITES:
+            for slave in self._slaves:
+                slave.answer(pdu)
+        elif self._tcp and not replying:  # a gateway speaks for the slave that it cannot reach
+            self._wire.write(self._framing.wrap(unit, bytes((pdu[0] | 0x80, _GATEWAY_TARGET_SILENT))))
+        for slave, name in replying:
+            reply = slave.answer(pdu)
+            carried = slave.carried
+            fault = slave.take_fault()
+            await _until(_now() + self._timing.turnaround_s)
+            if self._tcp:  # the line is behind the gateway
+                self._free_at = _now() + (len(pdu) + len(reply) + 6) * self._timing.char_s
+                await _until(self._free_at)
             # logged first: whoever has the reply finds it in the log
-            if carried:
-                self._log("reading", slave=unit, family=slave.family, values=carried)
-            self._write(self._framing.wrap(unit, reply))
+            if fault:
+                self._log("fault", slave=slave.unit, kind=fault.kind, **({"values": carried} if carried else {}))
+            if carried and (fault is None or fault.kind in STILL_READ):
+                self._log("reading", slave=slave.unit, family=slave.family, values=carried)
+            if fault is None:
+                await self._send(self._framing.wrap(name, reply))
+            else:
+                await self._deliver(spoilt(fault, name, pdu, reply, self._framing.wrap))
+
+    async def _deliver(self, pieces: list[Piece]) -> None:
+        """At once, or meanwhile where there are pauses: in them the line is free for others."""
+
+        async def one_by_one() -> None:
+            for pause_s, data in pieces:
+                await asyncio.sleep(pause_s)
+                await self._send(data)
+
+        if any(pause_s for pause_s, _ in pieces):
+            task = asyncio.create_task(one_by_one())
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
         else:
-            self._spoil(slave, fault, pdu, reply, carried)
+            await one_by_one()
 
-    def _spoil(self, slave: Slave, fault: Fault, pdu: bytes, reply: bytes, carried: dict[str, int]) -> None:
-        frame = self._framing.wrap(slave.unit, reply)
-        self._log("fault", slave=slave.unit, kind=fault.kind, **({"values": carried} if carried else {}))
-        match fault.kind:
-            case "late":
-                asyncio.get_running_loop().call_later(fault.seconds, self._write, frame)
-            case "short":
-                # one register or byte less than asked for, in a frame that is sound in itself
-                cut = 2 if pdu[0] in (3, 4) else 1
-                short = bytes((reply[0], max(reply[1] - cut, 0))) + reply[2:-cut] if pdu[0] <= 4 else reply[:-1]
-                self._write(self._framing.wrap(slave.unit, short))
-            case "crc":
-                self._write(frame[:-1] + bytes((frame[-1] ^ 0xFF,)))
-            case "noise":
-                # a byte of noise when the driver of the line switches over; the frame behind it is sound
-                if carried:
-                    self._log("reading", slave=slave.unit, family=slave.family, values=carried)
-                self._write(b"\x00" + frame)
-            case "wrong_function":
-                self._write(self._framing.wrap(slave.unit, bytes((_OTHER_FUNCTION[reply[0] & 0x7F],)) + reply[1:]))
-            case "exception":
-                self._write(self._framing.wrap(slave.unit, bytes((pdu[0] | 0x80, DEVICE_FAILURE))))
-            case "sentinel":
-                self._write(frame)
+    async def _send(self, data: bytes) -> None:
+        """Bytes become audible in pieces, as they go by; of TCP a segment comes whole."""
+        async with self._sending:
+            if self._tcp or not self._timing.baud:
+                self._wire.write(data)
+            else:
+                size = max(1, int(_PIECE_S / self._timing.char_s))
+                self._free_at = max(_now(), self._free_at)
+                for start in range(0, len(data), size):
+                    piece = data[start : start + size]
+                    self._free_at += len(piece) * self._timing.char_s
+                    await _until(self._free_at)
+                    self._wire.write(piece)
+            self._replied_at = _now()
 
-    def _write(self, frame: bytes) -> None:
-        self._wire.write(frame)
-        self._silent_until = asyncio.get_running_loop().time() + 3.5 * self._char_s
+
+def _now() -> float:
+    return time.monotonic()
+
+
+async def _until(moment: float) -> None:
+    """To a tenth of a millisecond: the rest is slept outside of the event loop, which has nothing else to do."""
+    if (rest := moment - _now()) > _COARSE_S:
+        await asyncio.sleep(rest - _COARSE_S)
+    if (rest := moment - _now()) > 0:
+        time.sleep(rest)  # noqa: ASYNC251

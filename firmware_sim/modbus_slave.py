@@ -1,8 +1,8 @@
 """What every simulated Modbus slave shares: dispatch by function code, exception replies, faults on command."""
 
 import struct
-from dataclasses import dataclass
 
+from firmware_sim.faults import Fault
 from firmware_sim.wire import WireLog
 
 ILLEGAL_FUNCTION = 1
@@ -10,7 +10,7 @@ ILLEGAL_ADDRESS = 2
 ILLEGAL_VALUE = 3
 DEVICE_FAILURE = 4
 
-FAULTS = ("silent", "late", "short", "crc", "noise", "wrong_function", "exception", "sentinel")
+WRITES = (5, 6, 15, 16)
 
 
 class Refused(Exception):
@@ -21,27 +21,24 @@ class Refused(Exception):
         self.code = code
 
 
-@dataclass
-class Fault:
-    """What to do to the next `left` replies (None: to all of them). `seconds` is how late a late reply is."""
-
-    kind: str
-    left: int | None
-    seconds: float
-
-
 class Slave:
     """One address on the bus. A family overrides what its document knows; all the rest is refused."""
 
     family = ""
     has_sentinel = False
+    guard_s = 0.0
+    """Silence that it needs before a request, beyond the 3.5 characters that all need."""
 
     def __init__(self, unit: int, log: WireLog) -> None:
         self.unit = unit
         self.log = log
         self.fault: Fault | None = None
-        self.carried: dict[str, int] = {}
+        self.carried: dict[str, float] = {}
         """The measured values in the reply that is being made, by name, as decoded from the wire."""
+
+    def answers_as(self, unit: int, _pdu: bytes, /) -> int | None:
+        """The address that its reply to this request carries; None: it does not reply."""
+        return unit if unit == self.unit else None
 
     def registers(self, _function: int, _address: int, _count: int, /) -> list[int]:
         """Unsigned 16-bit words of FC03 and FC04."""

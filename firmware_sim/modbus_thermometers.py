@@ -1,6 +1,7 @@
 """XY-MD02 and Renke RS-WS-N01. Their values move by themselves, and no pair of values returns within 1000 replies."""
 
 import random
+import struct
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -21,13 +22,18 @@ class Model:
     places: dict[int, str]
     settings: dict[int, int]
     sentinels: dict[str, int]
+    address: int
+    """The setting that holds its address."""
+    all_devices: int | None = None
+    """Whoever asks this address for that setting is answered, in this name."""
 
 
 XY_MD02 = Model(
     "xy-md02",
     function=4,
     places={1: "temperature", 2: "humidity"},
-    settings={0x0101: 1, 0x0102: 9600, 0x0103: 0, 0x0104: 0},
+    address=0x0101,
+    settings={0x0102: 9600, 0x0103: 0, 0x0104: 0},
     # none is documented; 0xFFFF for humidity was seen in the field
     sentinels={"temperature": -0x8000, "humidity": 0xFFFF},
 )
@@ -35,7 +41,9 @@ RENKE = Model(
     "renke",
     function=3,
     places={0: "humidity", 1: "temperature"},
-    settings={0x07D0: 1, 0x07D1: 1},
+    address=0x07D0,
+    all_devices=0xFF,
+    settings={0x07D1: 1},
     sentinels={"temperature": -0x8000, "humidity": 0x8000},
 )
 
@@ -54,7 +62,7 @@ class Thermometer(Slave):
         self._since = time.monotonic()
         self._humidity = random.randint(_HUMIDITY_LOW, _HUMIDITY_HIGH)
         self._recent: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED_PAIRS)
-        self._holding = dict(model.settings)
+        self._holding = model.settings | {model.address: unit}
 
     @property
     def base(self) -> float:
@@ -84,6 +92,10 @@ class Thermometer(Slave):
         )
         self._recent.append(pair)
         return {"temperature": pair[0], "humidity": pair[1]}
+
+    def answers_as(self, unit: int, pdu: bytes, /) -> int | None:
+        asked = struct.pack(">BHH", 3, self._model.address, 1)
+        return unit if (unit, pdu) == (self._model.all_devices, asked) else super().answers_as(unit, pdu)
 
     def registers(self, function: int, address: int, count: int, /) -> list[int]:
         wanted = range(address, address + count)

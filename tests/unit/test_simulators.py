@@ -9,11 +9,18 @@ from pathlib import Path
 import pytest
 
 from firmware_sim.__main__ import MODULES, simulator
-from firmware_sim.modbus_slave import FAULTS
+from firmware_sim.faults import FAULTS
+from firmware_sim.modbus_desk import BoardDesk
 from firmware_sim.steering import described
 from support.sims import StartSim
 
 DOCUMENT = (Path(__file__).parents[2] / "docs/simulators.md").read_text(encoding="utf-8")
+MODBUS = [kind for kind, module in MODULES.items() if module == "modbus"]
+GROUPS = {
+    "each Modbus kind": MODBUS,
+    "each with named values": [kind for kind in MODBUS if simulator(kind).COMMANDED[kind] is BoardDesk],
+}
+"""How the document calls several kinds at once."""
 
 
 def test_the_table_names_every_kind_of_every_module() -> None:
@@ -30,9 +37,9 @@ def test_help_lists_every_kind() -> None:
     assert all(f"  {kind} " in help_.stdout for kind in MODULES)
 
 
-@pytest.mark.parametrize("kind", MODULES)
+@pytest.mark.parametrize("kind", {simulator(kind).COMMANDED[kind]: kind for kind in MODULES}.values())
 def test_help_of_a_kind_lists_its_commands(kind: str) -> None:
-    """With their arguments and a line for each."""
+    """With their arguments and a line for each, whoever obeys them."""
     lines = _sim(kind, "--help").stdout.splitlines()
     for name, (arguments, what) in described(simulator(kind).COMMANDED[kind]).items():
         place = lines.index(f"  {name} {arguments}".rstrip())
@@ -43,8 +50,10 @@ def test_the_document_has_every_command_of_every_kind() -> None:
     """And promises none that is not there."""
     said = {
         (kind, command, what)
-        for kinds, command, what in re.findall(r"^\| (`[a-z].*?) \| `(.+?)` \| (.+) \|$", DOCUMENT, re.MULTILINE)
-        for kind in re.findall(r"`(.+?)`", kinds)
+        for kinds, command, what in re.findall(
+            r"^\| (`[a-z].*?|each .*?) \| `(.+?)` \| (.+) \|$", DOCUMENT, re.MULTILINE
+        )
+        for kind in (kind for name in kinds.split(", ") for kind in GROUPS.get(name, [name.strip("`")]))
     }
     assert said == {
         (kind, f"{name} {arguments}".rstrip(), what)
@@ -53,10 +62,11 @@ def test_the_document_has_every_command_of_every_kind() -> None:
     }
 
 
-def test_a_command_says_each_fault() -> None:
-    """The names of the faults stand in its line."""
-    _, line = described(simulator("modbus").COMMANDED["modbus"])["fault"]
-    assert all(re.search(rf"\b{fault}\b", line) for fault in FAULTS)
+def test_help_and_document_have_each_fault() -> None:
+    """With what happens then."""
+    lines = _sim("renke", "--help").stdout.splitlines()
+    assert all(f"  {fault:16} {what}" in lines for fault, what in FAULTS.items())
+    assert dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|$", DOCUMENT, re.MULTILINE)).items() >= FAULTS.items()
 
 
 @pytest.mark.parametrize("kind", ["file", "directory"])
