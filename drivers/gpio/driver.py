@@ -32,9 +32,9 @@ class GpioDevice:
         return PointMap(config.id, "gpio", 1, (*inputs, *outputs), record="change")
 
     @staticmethod
-    def outputs(config: GpioConfig) -> list[str]:
-        """The names that `switch` takes."""
-        return list(config.outputs)
+    def outputs(config: GpioConfig) -> dict[str, bool]:
+        """The names that `switch` takes; `flash` takes none of them."""
+        return dict.fromkeys(config.outputs, False)
 
     async def run(self) -> None:
         config, clock = self._config, self._context.clock

@@ -212,4 +212,4 @@ def test_points_of_the_settings() -> None:
         ("help", True, {"zh": "求助", "en": "help"}),
         ("siren", False, {}),
     ]
-    assert GpioDevice.outputs(config) == ["siren"]
+    assert GpioDevice.outputs(config) == {"siren": False}
