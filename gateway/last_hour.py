@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Iterator
 
-from model.observation import PointMap, Poll, scaled
+from model.observation import PointMap, Poll
 
 HOUR_US = 3_600_000_000
 _STEP_US = 900_000
@@ -32,9 +32,9 @@ class LastHour:
     def values(self, point: str, mono: int) -> Iterator[tuple[int, float | None]]:
         """When (CLOCK_BOOTTIME) and value, None where there was none, for the hour before `mono`. KeyError: no such point."""
         position = self.map.index[point]
-        scale = self.map.points[position].scale
+        told = self.map.points[position]
         rows = self._rows
         for start in range(0, len(rows), self._width):
             at, raw = rows[start], rows[start + 1 + position]
             if at >= mono - HOUR_US:
-                yield at, None if raw == _NONE else scaled(raw, scale)
+                yield at, None if raw == _NONE else told.value(raw)

@@ -30,7 +30,7 @@ class ReadingPoll(_Body, frozen=True, kw_only=True):
 
 
 class PointMapBody(_Body, frozen=True, kw_only=True):
-    """What the positions of a reading mean; on `audit`, before its first use. Value in `unit` = raw x `scale`."""
+    """What the positions of a reading mean; on `audit`, before its first use. Value in `unit` = raw x `scale` + `offset`."""
 
     hash: str
     device: str

@@ -23,7 +23,7 @@ class Quality(StrEnum):
 class Point(msgspec.Struct, frozen=True, omit_defaults=True):
     """One measured or switched thing of a device.
 
-    The value in SI or UCUM `unit` is `raw * scale`; `unit` "1" with scale 1 is a contact or a code.
+    The value in SI or UCUM `unit` is `raw * scale + offset`; `unit` "1" with scale 1 is a contact or a code.
     A change of an `urgent` point is committed at once. A change of a `quiet` point (a heartbeat counter)
     alone is no reason to write a record where records are made on change.
     """
@@ -31,10 +31,15 @@ class Point(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str
     unit: str = "1"
     scale: float = 1
+    offset: float = 0
     urgent: bool = False
     quiet: bool = False
     label: dict[str, str] = {}
     """What people call it: "zh" and "en"."""
+
+    def value(self, raw: int) -> float:
+        """In `unit`, without binary dust: 305 * 0.1 is 30.5."""
+        return raw if self.scale == 1 and self.offset == 0 else round(raw * self.scale + self.offset, 6)
 
 
 class PointMap(msgspec.Struct, frozen=True, dict=True):
@@ -85,7 +90,7 @@ class Poll(msgspec.Struct, frozen=True):
     def scaled(self, position: int) -> float | None:
         """The value in the point's unit, or None."""
         raw = self.values[position]
-        return None if raw is None else scaled(raw, self.map.points[position].scale)
+        return None if raw is None else self.map.points[position].value(raw)
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -122,8 +127,3 @@ class TagWindow(msgspec.Struct, frozen=True):
 
 
 Observation = Poll | Scan | TagWindow
-
-
-def scaled(raw: int, scale: float) -> float:
-    """`raw * scale` without binary dust: 305 * 0.1 is 30.5."""
-    return raw if scale == 1 else round(raw * scale, 6)

@@ -55,7 +55,9 @@ class Driver(Protocol):
 
 @runtime_checkable
 class Switching(Protocol):
-    """Optional power of a driver: it has outputs, which its static `outputs(config)` names."""
+    """Optional power of a driver: it has outputs, which its static `outputs(config)` names, each with whether it takes
+    `flash`.
+    """
 
     async def switch(self, output: str, on: bool) -> None:
         """Set an output and return when the device has confirmed it. Raises TransientError."""

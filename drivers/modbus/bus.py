@@ -8,11 +8,12 @@ from typing import Annotated, Literal, NamedTuple, Protocol
 
 from pydantic import Field
 
-from drivers.common.config import BusConfig, SerialPort, TcpPort
+from drivers.common.config import BusConfig, Port, TcpPort
 from drivers.common.line import Line
 from drivers.common.transport import Parity, open_transport
-from drivers.modbus.pdu import Request, SlaveError
+from drivers.modbus.pdu import Request, SlaveError, SlaveMissed
 from drivers.modbus.rtu import RtuFraming
+from drivers.modbus.slave import Slave, Terms
 from drivers.modbus.tcp import TcpFraming
 from model.errors import PermanentError, TransientError
 from model.ports import Context, Health
@@ -29,14 +30,8 @@ class Priority(IntEnum):
 class Framing(Protocol):
     """What RTU and TCP have in common."""
 
-    def ready_in(self, slave: int, /) -> float: ...
-    async def exchange(self, slave: int, request: Request, timeout_s: float) -> bytes: ...
-
-
-class _Member(NamedTuple):
-    device: str
-    timeout_s: float
-    writes: frozenset[tuple[int, int]]
+    def ready_in(self, slave: Slave, /) -> float: ...
+    async def exchange(self, slave: Slave, request: Request) -> bytes: ...
 
 
 class _Job(NamedTuple):
@@ -44,7 +39,7 @@ class _Job(NamedTuple):
 
     priority: Priority
     number: int
-    slave: int
+    slave: Slave
     request: Request
     reply: "asyncio.Future[bytes]"
 
@@ -55,28 +50,29 @@ class ModbusBus(ABC):
     def __init__(self, name: str, context: Context) -> None:
         self._name = name
         self._context = context
-        self._members: dict[int, _Member] = {}
+        self._slaves: dict[int, Slave] = {}
         self._numbers = count()
         self._jobs: asyncio.PriorityQueue[_Job] | None = None
         self._open_replies: set[asyncio.Future[bytes]] = set()
+        self.opened = 0
+        """How often the port was opened: what hangs on it may be something else each time."""
 
-    def register(self, slave: int, device: str, timeout_s: float, writes: frozenset[tuple[int, int]]) -> None:
-        """Take a slave's address for a device. `writes` are the only (function, address) that may be written to it.
+    def register(self, address: int, terms: Terms) -> Slave:
+        """Take a slave's address for a device. Raises PermanentError `modbus_slave_taken`."""
+        slave = self._slaves.setdefault(address, Slave(address, terms))
+        if slave.terms != terms:
+            raise PermanentError("modbus_slave_taken", bus=self._name, slave=address, device=slave.terms.device)
+        return slave
 
-        Raises PermanentError `modbus_slave_taken`.
-        """
-        member = self._members.setdefault(slave, _Member(device, timeout_s, writes))
-        if member != (device, timeout_s, writes):
-            raise PermanentError("modbus_slave_taken", bus=self._name, slave=slave, device=member.device)
-
-    async def request(self, slave: int, request: Request, priority: Priority = Priority.NORMAL) -> bytes:
+    async def request(self, address: int, request: Request, priority: Priority = Priority.NORMAL) -> bytes:
         """The data of a read, or nothing once a write is confirmed.
 
+        A slave that does not answer rests for a while: reads wait for the end of it, writes fail at once.
         Raises SlaveError (`modbus_...`), TransientError `bus_down`, PermanentError `write_forbidden`.
         """
-        member = self._members.get(slave)
-        if member is None or not (request.reads or request.targets <= member.writes):
-            raise PermanentError("write_forbidden", bus=self._name, slave=slave, function=request.function)
+        slave = self._slaves.get(address)
+        if slave is None or not (request.reads or request.targets <= slave.terms.writes):
+            raise PermanentError("write_forbidden", bus=self._name, slave=address, function=request.function)
         if self._jobs is None:
             raise TransientError("bus_down", bus=self._name)
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -92,6 +88,7 @@ class ModbusBus(ABC):
         line = await self._open()
         try:
             self._jobs = asyncio.PriorityQueue()
+            self.opened += 1
             self._context.health(Health.ONLINE)
             await self._serve(self._framing(line), self._jobs)
         finally:
@@ -107,13 +104,19 @@ class ModbusBus(ABC):
             job = await jobs.get()
             if job.reply.done():
                 continue  # nobody waits for it any more
-            wait_s = framing.ready_in(job.slave)
+            rest_s = job.slave.patience.rests_for(loop.time())
+            if rest_s > 0 and not job.request.reads:
+                job.reply.set_exception(job.slave.patience.again())
+                continue
+            wait_s = max(framing.ready_in(job.slave), rest_s)
             if wait_s > 0:
                 loop.call_later(wait_s, jobs.put_nowait, job)
                 continue
             try:
-                data = await framing.exchange(job.slave, job.request, self._members[job.slave].timeout_s)
+                data = await framing.exchange(job.slave, job.request)
             except SlaveError as err:
+                if isinstance(err, SlaveMissed):
+                    job.slave.patience.missed(err, loop.time())
                 if not job.reply.done():
                     job.reply.set_exception(err)
             else:
@@ -128,14 +131,16 @@ class ModbusBus(ABC):
 
 
 class ModbusRtuConfig(BusConfig):
-    port: SerialPort
+    """A serial server sets its line itself; `baudrate` then says how long the bytes take on it."""
+
+    port: Port
     baudrate: Annotated[int, Field(ge=1200, le=921600)] = 9600
     parity: Parity = "N"
     stopbits: Literal[1, 2] = 1
 
 
 class ModbusRtuBus(ModbusBus):
-    """RTU on a serial port."""
+    """RTU on a serial port, or over TCP behind a serial server that passes the bytes on as they are."""
 
     Config = ModbusRtuConfig
 

@@ -1,33 +1,51 @@
-"""One Modbus device on a bus: polled on an absolute schedule, switched where its profile has outputs."""
+"""One Modbus device on a bus: proven to be what it should be, polled on an absolute schedule, switched where its profile
+has outputs.
+"""
 
 import asyncio
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from drivers.common.config import DeviceConfig, Id
+from drivers.common.contact import Contacts, ContactSpec, check_contacts
 from drivers.common.line import Condition
-from drivers.modbus.bus import ModbusBus, Priority
+from drivers.modbus.budget import poll_s
+from drivers.modbus.bus import ModbusBus, ModbusRtuConfig, ModbusTcpConfig, Priority
 from drivers.modbus.decode import decoder
+from drivers.modbus.identity import OtherDevice, prove
+from drivers.modbus.patience import GIVE_UP_AFTER
 from drivers.modbus.pdu import COIL_OFF, COIL_ON, Request, write_coil
+from drivers.modbus.plan import plan
 from drivers.modbus.profile import OutputSpec, load_profile
+from drivers.modbus.slave import Terms
 from model.errors import PermanentError, TransientError
 from model.observation import PointMap, Poll, Quality
 from model.ports import Context
 
-_GIVE_UP_AFTER = 3
 _FLASH_STEPS_PER_S = 10
 _FLASH_MAX_STEPS = 0x7FFF
+_PROVE_AGAIN_S = 60.0
+"""So often a device is asked whether what is not as it should be has been put right."""
+
+
+def _beside(profile: str, info: ValidationInfo) -> str:
+    """A file of the user's own is relative to the settings file."""
+    folder = (info.context or {}).get("folder")
+    return str(folder / profile) if folder and profile.endswith(".toml") else profile
 
 
 class ModbusConfig(DeviceConfig):
-    """`timeout_s`: how long the device may think before it answers; twice the slowest answer seen is a good value."""
+    """`profile` is a name of those shipped, or the path of a file `NAME.toml`. `timeout_s`, how long the device may think
+    before it answers, is learnt where it is not given. `contacts` says how contacts are wired to bit points.
+    """
 
     bus: Id
     slave: Annotated[int, Field(ge=1, le=247)]
-    profile: str
+    profile: Annotated[str, AfterValidator(_beside)]
     every_s: Annotated[float, Field(ge=0.05)] = 1.0
-    timeout_s: Annotated[float, Field(gt=0, le=10)] = 0.3
+    timeout_s: Annotated[float, Field(gt=0, le=10)] | None = None
+    contacts: dict[str, ContactSpec] = Field(default_factory=dict)
 
 
 class ModbusDevice:
@@ -42,37 +60,55 @@ class ModbusDevice:
     @staticmethod
     def point_map(config: ModbusConfig) -> PointMap:
         """Raises SettingsError."""
-        return load_profile(config.profile).point_map(config.id)
+        profile = load_profile(config.profile)
+        check_contacts(config.contacts, [point.name for point in profile.point if point.type == "bit"])
+        return profile.point_map(config.id)
 
     @staticmethod
-    def outputs(config: ModbusConfig) -> list[str]:
-        """The names that `switch` and `flash` take. Raises SettingsError."""
-        return list(load_profile(config.profile).outputs)
+    def outputs(config: ModbusConfig) -> dict[str, bool]:
+        """The names that `switch` takes, and whether `flash` takes them too. Raises SettingsError."""
+        return {name: output.flash is not None for name, output in load_profile(config.profile).outputs.items()}
+
+    @staticmethod
+    def bus_share(config: ModbusConfig, bus: ModbusRtuConfig | ModbusTcpConfig) -> tuple[float, float]:
+        """Seconds of the bus per second: what the wire alone needs, and what is likely. Raises SettingsError."""
+        least, likely = poll_s(plan(config.profile), bus)
+        return least / config.every_s, likely / config.every_s
 
     async def run(self) -> None:
         c = self._config
-        profile = load_profile(c.profile)
+        how = plan(c.profile)
         decode = decoder(c.profile)
-        points = profile.point_map(c.id)
-        priority = Priority.URGENT if profile.urgent else Priority.NORMAL
+        points = how.profile.point_map(c.id)
+        contacts = Contacts(points.index, c.contacts)
+        priority = Priority.URGENT if how.profile.urgent else Priority.NORMAL
         bus = self._bus()
         condition = Condition(self._context)
-        failed = _GIVE_UP_AFTER  # while it has never answered, it is not there: that is no reading
+        failed = GIVE_UP_AFTER  # while it has never answered, it is not there: that is no reading
+        proven, warning, prove_at = 0, None, 0.0
         loop = asyncio.get_running_loop()
         start = loop.time()
         while True:
             try:
-                replies = [await bus.request(c.slave, request, priority) for request in decode.requests]
+                if proven != bus.opened or (warning and loop.time() >= prove_at):
+                    opened = bus.opened
+                    warning = await prove(c.slave, how, lambda request: bus.request(c.slave, request, priority))
+                    proven, prove_at = opened, loop.time() + _PROVE_AGAIN_S
+                replies = [await bus.request(c.slave, request, priority) for request in how.requests]
             except TransientError as err:
-                if failed < _GIVE_UP_AFTER:
+                if failed < GIVE_UP_AFTER:
                     self._emit(points, [None] * len(points.points), [Quality.COMM_ERROR] * len(points.points))
                 failed += 1
-                if failed >= _GIVE_UP_AFTER:
+                if failed >= GIVE_UP_AFTER or isinstance(err, OtherDevice):
                     raise
                 condition.wrong(err)
             else:
-                condition.good()
-                self._emit(points, *decode.values(replies))
+                if warning:
+                    condition.wrong(warning)
+                else:
+                    condition.good()
+                values, quality = decode.values(replies)
+                self._emit(points, *contacts.step(values, quality, self._context.clock.mono()))
                 failed = 0
             # on an absolute schedule: slots that a slow poll has missed are skipped
             await asyncio.sleep(c.every_s - (loop.time() - start) % c.every_s)
@@ -81,9 +117,12 @@ class ModbusDevice:
         await self._write(write_coil(self._output(output).coil, COIL_ON if on else COIL_OFF))
 
     async def flash(self, output: str, seconds: float) -> None:
-        """In steps of 100 ms, rounded down, one step at least."""
+        """In steps of 100 ms, rounded down, one step at least. Raises PermanentError `output_no_flash`."""
         steps = max(1, min(int(round(seconds * _FLASH_STEPS_PER_S, 6)), _FLASH_MAX_STEPS))
-        await self._write(write_coil(self._output(output).flash, steps))
+        place = self._output(output).flash
+        if place is None:
+            raise PermanentError("output_no_flash", device=self._config.id, output=output)
+        await self._write(write_coil(place, steps))
 
     async def _write(self, request: Request) -> None:
         await self._bus().request(self._config.slave, request, Priority.WRITE)
@@ -92,7 +131,17 @@ class ModbusDevice:
         """The running bus, which knows what may be written to this device before it is asked anything."""
         c = self._config
         bus: ModbusBus = self._context.bus(c.bus)
-        bus.register(c.slave, c.id, c.timeout_s, load_profile(c.profile).allowed_writes)
+        how = plan(c.profile)
+        response_ms = how.profile.read.response_ms
+        terms = Terms(
+            c.id,
+            how.profile.allowed_writes,
+            timeout_s=c.timeout_s,
+            response_s=None if response_ms is None else response_ms / 1000,
+            pause_s=how.profile.read.pause_ms / 1000,
+            marker=how.marker,
+        )
+        bus.register(c.slave, terms)
         return bus
 
     def _output(self, name: str) -> OutputSpec:

@@ -35,7 +35,15 @@ EXCEPTIONS = {
 
 
 class SlaveError(TransientError):
-    """The slave is silent, refuses or talks rubbish. The port itself is well and the other slaves are untouched."""
+    """A request of a slave came to nothing. The port itself is well and the other slaves are untouched."""
+
+
+class SlaveMissed(SlaveError):
+    """The slave is silent, or what came cannot be believed."""
+
+
+class SlaveRefused(SlaveError):
+    """The slave answered that it will not."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -102,10 +110,11 @@ def _write(pdu: bytes) -> Request:
 def parse(slave: int, request: Request, pdu: bytes) -> bytes:
     """The data of a read, nothing for a write.
 
-    Raises SlaveError: `modbus_bad_reply` for all that is not exactly the reply to this request, `modbus_exception...`.
+    Raises SlaveMissed `modbus_bad_reply` for all that is not exactly the reply to this request; SlaveRefused
+    `modbus_exception...`.
     """
     if len(pdu) == 2 and pdu[0] == request.function | 0x80:
-        raise SlaveError(EXCEPTIONS.get(pdu[1], "modbus_exception"), slave=slave, exception=pdu[1])
+        raise SlaveRefused(EXCEPTIONS.get(pdu[1], "modbus_exception"), slave=slave, exception=pdu[1])
     if len(pdu) != request.reply_length or not pdu.startswith(request.reply_start):
-        raise SlaveError("modbus_bad_reply", slave=slave, got=pdu.hex(" "))
+        raise SlaveMissed("modbus_bad_reply", slave=slave, got=pdu.hex(" "))
     return pdu[len(request.reply_start) :]

@@ -1,20 +1,30 @@
-"""Device profiles: what a Modbus device has where, as data under `config/profiles/`. Checked as a whole before use."""
+"""Device profiles: what a Modbus device has where, as data. `config/profiles/` ships some; a user's own is a file of his.
 
+Addresses are those on the wire, counted from 0: what a manual calls 30002 is function 4, address 1.
+"""
+
+import math
 import tomllib
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
-from drivers.modbus.pdu import BIT_READS, WRITE_COIL, Request, read
+from drivers.modbus.pdu import BIT_READS, READ_COILS, WRITE_COIL
 from model.errors import SettingsError
 from model.observation import Point, PointMap
 from model.shipped import shipped
 
 Word = Annotated[int, Field(ge=0, le=0xFFFF)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+ReadFunction = Literal[1, 2, 3, 4]
 
-_WIDTH = {"bit": 1, "s16": 1, "u16": 1, "u32": 2}
+REGISTERS = {"bit": 1, "bits": 1, "s16": 1, "u16": 1, "s32": 2, "u32": 2, "f32": 2}
+"""How many registers a value takes (a bit of functions 1 and 2: how many bits)."""
+_MAX_SCALED = 2**53
+"""Raw values are whole numbers that every JSON reader keeps exactly."""
 
 
 class _Data(BaseModel):
@@ -26,111 +36,162 @@ class Label(_Data):
     en: str
 
 
-class PointSpec(_Data):
-    """One value. `min` and `max` are in `unit`; a value outside is implausible.
+class Line(_Data):
+    """How the device's line is set when it comes out of its box: for people and for the search on a bus."""
 
-    `sentinels` are raw values by which the device says that it has none: as decoded, or for s16 also as the register
-    that the device's document shows (0x8000).
+    baudrate: Annotated[int, Field(ge=1200, le=921600)] = 9600
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1
+    slave: Annotated[int, Field(ge=1, le=247)] | None = None
+
+
+class Reading(_Data):
+    """How the device wants to be asked.
+
+    `function` holds for points that name none. Neighbours are read with one request up to `max_registers` or `max_bits`,
+    over at most `gap` addresses that nobody wants. `response_ms` is the slowest answer known; `pause_ms`, the silence
+    that it wants before a request, beside the 3.5 characters of the standard.
+    """
+
+    function: ReadFunction = 3
+    max_registers: Annotated[int, Field(ge=1, le=125)] = 125
+    max_bits: Annotated[int, Field(ge=1, le=2000)] = 2000
+    gap: Annotated[int, Field(ge=0, le=124)] = 0
+    response_ms: Annotated[int, Field(ge=1, le=5000)] | None = None
+    pause_ms: Annotated[int, Field(ge=0, le=1000)] = 0
+
+
+class PointSpec(_Data):
+    """One value; in `unit` (UCUM) it is raw * `scale` + `offset`.
+
+    Types: `bit` (of functions 1 and 2; of a register the one numbered `bit`, 0 is the lowest), `bits` (`width` bits of a
+    register from `bit` on, unsigned), s16, u16, s32, u32, and f32 (IEEE 754), which is kept as a whole number of `scale`.
+    `order` is that of the bytes on the wire: ABCD high word first, CDAB low word first, BADC and DCBA the same with the
+    bytes of each register swapped.
+    `sentinels` are raw values by which the device says that it has none: as decoded, or for signed types also as the
+    registers show them (0x8000). `min` and `max` are in `unit`; a value outside is implausible.
     """
 
     name: Name
+    label: Label | None = None
+    function: ReadFunction | None = None
     address: Word
-    type: Literal["bit", "s16", "u16", "u32"] = "bit"
-    words: Literal["high_first", "low_first"] = "high_first"
+    type: Literal["bit", "bits", "s16", "u16", "s32", "u32", "f32"] = "bit"
+    bit: Annotated[int, Field(ge=0, le=15)] | None = None
+    width: Annotated[int, Field(ge=2, le=15)] | None = None
+    order: Literal["ABCD", "CDAB", "BADC", "DCBA"] = "ABCD"
     scale: Annotated[float, Field(gt=0)] = 1
+    offset: float = 0
     unit: str = "1"
     sentinels: tuple[int, ...] = ()
     min: float | None = None
     max: float | None = None
     urgent: bool = False
     quiet: bool = False
-    label: Label
     evidence: str | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        first = 0 if self.bit is None else self.bit
+        if (self.type == "bits") != (self.width is not None) or first + (self.width or 1) > 16:
+            raise PydanticCustomError("profile_width", "type bits and width go together, within 16 bits")
+        if self.type == "f32" and "scale" not in self.model_fields_set:
+            raise PydanticCustomError("profile_f32_scale", "f32 needs a scale")
+        if REGISTERS[self.type] == 1 and self.order in ("CDAB", "DCBA"):
+            raise PydanticCustomError("profile_order", "one register has no word order")
+        if self.address + REGISTERS[self.type] > 0x10000:
+            raise PydanticCustomError("profile_address", "behind the last address")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise PydanticCustomError("profile_range", "min is above max")
+        return self
 
     @property
     def end(self) -> int:
-        return self.address + _WIDTH[self.type]
+        return self.address + REGISTERS[self.type]
 
     @cached_property
     def raw_sentinels(self) -> frozenset[int]:
-        wraps = self.type == "s16"
-        return frozenset(s - 0x10000 if wraps and s > 0x7FFF else s for s in self.sentinels)
+        """As decoded: 0x8000 of an s16 is -32768."""
+        top = {"s16": 0x8000, "s32": 0x80000000}.get(self.type)
+        return frozenset(s - 2 * top if top and s >= top else s for s in self.sentinels)
 
     @cached_property
     def raw_range(self) -> tuple[float, float]:
-        low = float("-inf") if self.min is None else round(self.min / self.scale)
-        high = float("inf") if self.max is None else round(self.max / self.scale)
+        """Of values that are plausible. A float that is not finite lies outside of any."""
+        bound = _MAX_SCALED if self.type == "f32" else math.inf
+        low = -bound if self.min is None else math.ceil(self._raw(self.min) - 1e-6)
+        high = bound if self.max is None else math.floor(self._raw(self.max) + 1e-6)
         return low, high
 
+    def _raw(self, value: float) -> float:
+        return (value - self.offset) / self.scale
 
-class Block(_Data):
-    """Registers or bits that are read with one request. Its points stand in the order of their addresses."""
 
-    function: Literal[1, 2, 3, 4]
+class Expected(_Data):
+    """Registers that must each hold one of `values`. `wrong = "refuse"`: else it is another device and no value of it
+    counts; `"warn"`: else it works, but not as it should, and that is shown.
+    """
+
+    name: Name
+    function: Literal[3, 4] = 3
     address: Word
-    count: Annotated[int, Field(ge=1, le=125)]
-    point: Annotated[tuple[PointSpec, ...], Field(min_length=1)]
-
-    @property
-    def bits(self) -> bool:
-        return self.function in BIT_READS
-
-    @cached_property
-    def request(self) -> Request:
-        return read(self.function, self.address, self.count)
-
-    @model_validator(mode="after")
-    def _points_fit(self) -> Self:
-        free = self.address
-        for point in self.point:
-            if (point.type == "bit") != self.bits:
-                raise ValueError(f"{point.name}: function {self.function} has no {point.type}")
-            if point.address < free:
-                raise ValueError(f"{point.name}: before the block or over the point before it")
-            free = point.end
-        if free > self.address + self.count:
-            raise ValueError(f"{self.point[-1].name}: behind the end of the block")
-        return self
+    count: Annotated[int, Field(ge=1, le=125)] = 1
+    values: Annotated[tuple[Word, ...], Field(min_length=1)]
+    wrong: Literal["refuse", "warn"] = "refuse"
+    evidence: str | None = None
 
 
 class OutputSpec(_Data):
-    """A relay. A write of n to `flash` closes it for n x 100 ms; the device itself opens it then."""
+    """A relay whose coil is also a point, so that it is read back. A write of n to `flash` closes it for n x 100 ms; the
+    device itself opens it then.
+    """
 
     name: Name
+    label: Label | None = None
     coil: Word
-    flash: Word
-    label: Label
+    flash: Word | None = None
 
 
 class Profile(_Data):
     """`evidence` says how far to trust it: read in the vendor's document, captured from the device, found in a public
-    repository only, or proposed by this project. `writes = "none"`: nothing may ever be written to such a device.
+    repository only, or proposed by this project. A device with no output is never written.
     """
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
-    name: str
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
     version: Annotated[int, Field(ge=1)]
     label: Label
     evidence: Literal["vendor-doc", "capture", "repo", "proposed"]
     source: str
-    writes: Literal["none", "outputs"] = "none"
+    line: Line = Line()
+    read: Reading = Reading()
     record: Literal["poll", "change"] = "poll"
     heartbeat_s: Annotated[float, Field(gt=0)] = 60
-    block: Annotated[tuple[Block, ...], Field(min_length=1)]
+    expect: tuple[Expected, ...] = ()
+    point: Annotated[tuple[PointSpec, ...], Field(min_length=1)]
     output: tuple[OutputSpec, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        for names in ([p.name for p in self.points], [o.name for o in self.output]):
-            if len(set(names)) < len(names):
-                raise ValueError("a name stands twice")
-        if (self.writes == "none") != (not self.output):
-            raise ValueError('outputs and writes = "outputs" go together')
+        for names in ([p.name for p in self.point], [o.name for o in self.output], [e.name for e in self.expect]):
+            if twice := {name for name in names if names.count(name) > 1}:
+                raise PydanticCustomError("profile_name_twice", "a name stands twice", {"name": min(twice)})
+        for point in self.point:
+            if self.function_of(point) in BIT_READS:
+                if point.type != "bit" or point.bit is not None:
+                    raise PydanticCustomError("profile_not_bit", "functions 1 and 2 read bits", {"name": point.name})
+            elif point.type == "bit" and point.bit is None:
+                raise PydanticCustomError("profile_bit_missing", "which bit of the register?", {"name": point.name})
+            elif REGISTERS[point.type] > self.read.max_registers:
+                raise PydanticCustomError("profile_too_wide", "more registers than one read", {"name": point.name})
+        for output in self.output:
+            point_of = {p.name: (self.function_of(p), p.address) for p in self.point}
+            if point_of.get(output.name) != (READ_COILS, output.coil):
+                raise PydanticCustomError("profile_not_read_back", "its coil is no point", {"name": output.name})
         return self
 
-    @cached_property
-    def points(self) -> tuple[PointSpec, ...]:
-        return tuple(point for block in self.block for point in block.point)
+    def function_of(self, point: PointSpec) -> int:
+        return point.function or self.read.function
 
     @cached_property
     def outputs(self) -> dict[str, OutputSpec]:
@@ -139,11 +200,12 @@ class Profile(_Data):
     @cached_property
     def allowed_writes(self) -> frozenset[tuple[int, int]]:
         """(function, address) of all that may be written."""
-        return frozenset((WRITE_COIL, address) for o in self.output for address in (o.coil, o.flash))
+        places = [place for o in self.output for place in (o.coil, o.flash) if place is not None]
+        return frozenset((WRITE_COIL, place) for place in places)
 
     @property
     def urgent(self) -> bool:
-        return any(point.urgent for point in self.points)
+        return any(point.urgent for point in self.point)
 
     @cached_property
     def _maps(self) -> dict[str, PointMap]:
@@ -152,7 +214,10 @@ class Profile(_Data):
     @cached_property
     def _told(self) -> tuple[Point, ...]:
         """The points as all devices of this profile share them."""
-        return tuple(Point(p.name, p.unit, p.scale, p.urgent, p.quiet, p.label.model_dump()) for p in self.points)
+        return tuple(
+            Point(p.name, p.unit, p.scale, p.offset, p.urgent, p.quiet, p.label.model_dump() if p.label else {})
+            for p in self.point
+        )
 
     def point_map(self, device: str) -> PointMap:
         """Always the same one for a device."""
@@ -162,28 +227,42 @@ class Profile(_Data):
 
 
 def known_profiles() -> list[str]:
+    """The names of those that ship with the project."""
     return sorted(path.stem for path in shipped("profiles").glob("*.toml"))
 
 
-def check(data: dict[str, Any], name: str) -> Profile:
-    """Raises SettingsError `profile_bad` with every problem."""
+def profile_file(name: str) -> Path:
+    """Where a profile stands that the settings name: a name of those shipped, or the path of a file, `NAME.toml`.
+
+    Raises SettingsError `profile_unknown`.
+    """
+    if name.endswith(".toml"):
+        return Path(name)
+    if name not in known_profiles():
+        raise SettingsError("profile_unknown", profile=name, known=", ".join(known_profiles()))
+    return shipped("profiles", f"{name}.toml")
+
+
+def checked(data: dict[str, Any], path: Path) -> Profile:
+    """Raises SettingsError `profile_bad` with every problem; `doorpost profile check` shows them with their lines."""
     try:
         profile = Profile.model_validate(data)
     except ValidationError as err:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
-        raise SettingsError("profile_bad", profile=name, why=problems) from err
-    if profile.name != name:
-        raise SettingsError("profile_bad", profile=name, why=f"name: the file is not called {profile.name}.toml")
+        raise SettingsError("profile_bad", file=path, why=problems) from err
+    if profile.name != path.stem:
+        raise SettingsError("profile_bad", file=path, why=f"name: {profile.name} is not the name of the file")
     return profile
 
 
 @lru_cache
 def load_profile(name: str) -> Profile:
-    """Raises SettingsError `profile_unknown` or `profile_bad`."""
-    if name not in known_profiles():
-        raise SettingsError("profile_unknown", profile=name, known=", ".join(known_profiles()))
+    """What `profile_file` finds, whole. Raises SettingsError `profile_unknown` or `profile_bad`."""
+    path = profile_file(name)
     try:
-        data = tomllib.loads(shipped("profiles", f"{name}.toml").read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as err:
-        raise SettingsError("profile_bad", profile=name, why=str(err)) from err
-    return check(data, name)
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise SettingsError("profile_bad", file=path, why=str(err)) from err
+    except OSError as err:
+        raise SettingsError("profile_bad", file=path, why=err.strerror) from err
+    return checked(data, path)

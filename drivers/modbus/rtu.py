@@ -1,18 +1,27 @@
-"""Modbus RTU on one serial line.
+"""Modbus RTU on one serial line, or behind a serial server.
 
-RTU has no transaction number, so a reply is believed only if it is exactly the reply to the open request, and a slave
-that let a request time out is not asked again until its late reply must have come and gone.
+RTU has no transaction number. A reply is believed only if it is exactly the reply to the open request; and a slave that
+let a request time out is asked a question first whose reply cannot be mistaken for the late one's.
 """
 
 import asyncio
 
 from drivers.common.line import Line
-from drivers.modbus.pdu import Request, SlaveError, parse
+from drivers.modbus.pdu import Request, SlaveError, SlaveMissed, SlaveRefused, parse
+from drivers.modbus.slave import Slave
 
-_BITS_PER_CHAR = 11
+BITS_PER_CHAR = 11
 _FIXED_SILENCE_S = 0.00175  # above 19200 baud (Modbus over Serial Line V1.02, 2.5.1.1)
 _NOISE_MAX_BYTES = 1024
-_DRAIN_MIN_S = 0.5
+_BUSY_S = 1.0
+_DRAIN_S = 0.5
+_FORGOTTEN_S = 3.0
+"""No reply is later than that: of a slave that has no marker, or does not answer it, this much is assumed."""
+
+
+def silence_s(baudrate: int) -> float:
+    """What the standard wants between frames: 3.5 characters."""
+    return 3.5 * BITS_PER_CHAR / baudrate if baudrate <= 19200 else _FIXED_SILENCE_S
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -41,8 +50,8 @@ def encode(slave: int, request: Request) -> bytes:
     return body + crc16(body).to_bytes(2, "little")
 
 
-def find(data: bytes, slave: int, request: Request) -> bytes | None:
-    """The PDU of the expected reply, or of an exception to the request, once it stands whole and sound in `data`.
+def locate(data: bytes, slave: int, request: Request) -> slice | None:
+    """Where the expected reply, or an exception to the request, stands whole and sound in `data`.
 
     Bytes before it are noise: RS-485 drivers that switch over add one now and then.
     """
@@ -56,8 +65,25 @@ def find(data: bytes, slave: int, request: Request) -> bytes | None:
         else:
             continue
         if end <= len(data) and crc16(data[start:end]) == 0:
-            return data[start + 1 : end - 2]
+            return slice(start, end)
     return None
+
+
+def find(data: bytes, slave: int, request: Request) -> bytes | None:
+    """The PDU of what `locate` finds."""
+    frame = locate(data, slave, request)
+    return None if frame is None else data[frame.start + 1 : frame.stop - 2]
+
+
+class _Doubt:
+    """Requests to a slave whose replies may still come, and when they went out."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Request, float]] = []
+        self.marked = False
+        """Whether it was asked its marker since it last answered, and did not answer that either."""
+        self.until = 0.0
+        """Before then nothing is asked: its late reply and our request would meet on the line."""
 
 
 class RtuFraming:
@@ -65,36 +91,88 @@ class RtuFraming:
 
     def __init__(self, line: Line, baudrate: int) -> None:
         self._line = line
-        self._char_s = _BITS_PER_CHAR / baudrate
-        self._silence_s = 3.5 * self._char_s if baudrate <= 19200 else _FIXED_SILENCE_S
+        self._loop = asyncio.get_running_loop()
+        self._char_s = BITS_PER_CHAR / baudrate
+        self._silence_s = silence_s(baudrate)
+        self._quiet_since = self._loop.time()
         self._echo: bool | None = None
-        self._drained_at: dict[int, float] = {}
+        self._doubts: dict[int, tuple[Slave, _Doubt]] = {}
 
-    def ready_in(self, slave: int) -> float:
-        """Seconds until a reply of that slave can no longer be a late one to an earlier request."""
-        return self._drained_at.get(slave, 0.0) - asyncio.get_running_loop().time()
+    def ready_in(self, slave: Slave) -> float:
+        """Seconds until it may be asked."""
+        _, doubt = self._doubts.get(slave.address, (slave, None))
+        return doubt.until - self._loop.time() if doubt else 0.0
 
-    async def exchange(self, slave: int, request: Request, timeout_s: float) -> bytes:
-        """`timeout_s` is the slave's time to think; what the bytes take on the line is added."""
-        if self._echo is None and not request.reads:
+    async def exchange(self, slave: Slave, request: Request) -> bytes:
+        """A slave of which a reply may still be under way is first asked its marker: whatever comes before the reply to
+        that one is nobody's. Writes do without: their reply names what was written, and what was is read back.
+        """
+        if request.reads and slave.address in self._doubts:
+            _, doubt = self._doubts[slave.address]
+            if slave.terms.marker and not doubt.marked:
+                await self._mark(slave, slave.terms.marker)
+            self._doubts.pop(slave.address, None)
+        elif self._echo is None and not request.reads:
             # the reply to a write looks like the write: on an adapter that echoes, our own bytes would confirm it
-            raise SlaveError("modbus_line_unproven", slave=slave)
-        frame = encode(slave, request)
-        await self._silence(slave, timeout_s)
+            raise SlaveError("modbus_line_unproven", slave=slave.address)
+        return await self._ask(slave, request)
+
+    async def _mark(self, slave: Slave, marker: Request) -> None:
+        try:
+            await self._ask(slave, marker)
+        except SlaveRefused:
+            pass  # this reply too tells where the line is
+        except SlaveMissed:
+            _, doubt = self._doubts[slave.address]
+            doubt.marked = True
+            self._wait(slave, doubt)
+            raise
+
+    async def _ask(self, slave: Slave, request: Request) -> bytes:
+        frame = encode(slave.address, request)
+        await self._silence(slave)
         await self._line.write(frame)
+        sent = self._loop.time()
         air_s = (len(frame) + request.reply_length + 3) * self._char_s
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + timeout_s + air_s
         data = b""
-        while len(data) < _NOISE_MAX_BYTES and (more := await self._line.read(max(0.0, give_up - loop.time()))):
+        while len(data) < _NOISE_MAX_BYTES:
+            left_s = sent + slave.patience.timeout_s + air_s - self._loop.time()
+            more = await self._line.read(max(0.0, left_s))
+            if not more:
+                break
             data += more
-            pdu = self._reply(data, frame, slave, request)
+            pdu = self._reply(data, frame, slave.address, request)
             if pdu is not None:
-                return parse(slave, request, pdu)
-        self._drained_at[slave] = loop.time() + max(timeout_s, _DRAIN_MIN_S)
+                self._quiet_since = self._loop.time()
+                slave.patience.answered(max(0.0, self._quiet_since - sent - air_s))
+                return parse(slave.address, request, pdu)
+            data = self._overheard(data)
+        self._quiet_since = self._loop.time()
+        _, doubt = self._doubts.setdefault(slave.address, (slave, _Doubt()))
+        doubt.asked.append((request, sent))
+        self._wait(slave, doubt)
         if data:
-            raise SlaveError("modbus_bad_reply", slave=slave, got=data[:32].hex(" "))
-        raise SlaveError("modbus_timeout", slave=slave, timeout_s=timeout_s)
+            raise SlaveMissed("modbus_bad_reply", slave=slave.address, got=data[:32].hex(" "))
+        raise SlaveMissed("modbus_timeout", slave=slave.address, timeout_s=round(slave.patience.timeout_s, 3))
+
+    def _wait(self, slave: Slave, doubt: _Doubt) -> None:
+        sure = slave.terms.marker is not None and not doubt.marked
+        doubt.until = self._loop.time() + (max(slave.patience.timeout_s, _DRAIN_S) if sure else _FORGOTTEN_S)
+
+    def _overheard(self, data: bytes) -> bytes:
+        """`data` without the replies in it that came late. They show how slow their slave is; once none of its replies is
+        missing any more, it is in doubt no longer.
+        """
+        for address, (slave, doubt) in list(self._doubts.items()):
+            for asked in list(doubt.asked):
+                request, sent = asked
+                if frame := locate(data, address, request):
+                    data = data[: frame.start] + data[frame.stop :]
+                    slave.patience.late(self._loop.time() - sent)
+                    doubt.asked.remove(asked)
+            if not doubt.asked:
+                del self._doubts[address]
+        return data
 
     def _reply(self, data: bytes, frame: bytes, slave: int, request: Request) -> bytes | None:
         """`find` behind our own echo, where the adapter makes one. Reads teach whether it does."""
@@ -109,11 +187,15 @@ class RtuFraming:
             self._echo = False
         return pdu
 
-    async def _silence(self, slave: int, limit_s: float) -> None:
-        """Throw away what came unasked until the line has been silent for 3.5 characters."""
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + limit_s
-        while loop.time() < give_up:
-            if not await self._line.read(self._silence_s):
+    async def _silence(self, slave: Slave) -> None:
+        """Throw away what came unasked until the line has been silent long enough. Raises SlaveError `modbus_line_busy`."""
+        silence_s = max(self._silence_s, slave.terms.pause_s)
+        give_up = self._loop.time() + _BUSY_S
+        came = b""
+        while self._loop.time() < give_up:
+            more = await self._line.read(max(0.0, self._quiet_since + silence_s - self._loop.time()))
+            if not more:
                 return
-        raise SlaveError("modbus_line_busy", slave=slave)
+            self._quiet_since = self._loop.time()
+            came = self._overheard((came + more)[-_NOISE_MAX_BYTES:])
+        raise SlaveError("modbus_line_busy", slave=slave.address)

@@ -4,11 +4,13 @@ import asyncio
 import struct
 
 from drivers.common.line import Line
-from drivers.modbus.pdu import Request, SlaveError, parse
+from drivers.modbus.pdu import Request, SlaveMissed, parse
+from drivers.modbus.slave import Slave
 from model.errors import TransientError
 
 _HEADER = struct.Struct(">HHHB")
 _MAX_LENGTH = 254  # unit identifier and a PDU of 253 bytes
+_MISSING_MAX = 32
 
 
 def encode(transaction: int, slave: int, request: Request) -> bytes:
@@ -33,31 +35,45 @@ class TcpFraming:
 
     def __init__(self, line: Line, port: str) -> None:
         self._line = line
+        self._loop = asyncio.get_running_loop()
         self._port = port
         self._transaction = 0
         self._data = b""
+        self._missing: dict[int, tuple[Slave, float]] = {}
+        """Transactions whose replies may still come, and when they went out."""
 
-    def ready_in(self, _slave: int, /) -> float:
+    def ready_in(self, _slave: Slave, /) -> float:
         """A late reply bears its own transaction number: nobody has to wait for it."""
         return 0.0
 
-    async def exchange(self, slave: int, request: Request, timeout_s: float) -> bytes:
+    async def exchange(self, slave: Slave, request: Request) -> bytes:
         self._transaction = self._transaction + 1 & 0xFFFF
-        await self._line.write(encode(self._transaction, slave, request))
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + timeout_s
+        await self._line.write(encode(self._transaction, slave.address, request))
+        sent = self._loop.time()
         while True:
             while frame := self._take():
                 transaction, unit, pdu, self._data = frame
                 if transaction != self._transaction:
-                    continue  # a late reply
-                if unit != slave:
-                    raise SlaveError("modbus_bad_reply", slave=slave, got=f"{unit:02x} {pdu.hex(' ')}")
-                return parse(slave, request, pdu)
-            more = await self._line.read(max(0.0, give_up - loop.time()))
+                    self._late(transaction)
+                    continue
+                if unit != slave.address:
+                    raise SlaveMissed("modbus_bad_reply", slave=slave.address, got=f"{unit:02x} {pdu.hex(' ')}")
+                slave.patience.answered(self._loop.time() - sent)
+                return parse(slave.address, request, pdu)
+            timeout_s = slave.patience.timeout_s
+            more = await self._line.read(max(0.0, sent + timeout_s - self._loop.time()))
             if not more:
-                raise SlaveError("modbus_timeout", slave=slave, timeout_s=timeout_s)
+                while len(self._missing) >= _MISSING_MAX:
+                    del self._missing[next(iter(self._missing))]
+                self._missing[self._transaction] = (slave, sent)
+                raise SlaveMissed("modbus_timeout", slave=slave.address, timeout_s=round(timeout_s, 3))
             self._data += more
+
+    def _late(self, transaction: int) -> None:
+        """A reply that nobody waits for any more shows how slow its slave is."""
+        if transaction in self._missing:
+            slave, sent = self._missing.pop(transaction)
+            slave.patience.late(self._loop.time() - sent)
 
     def _take(self) -> tuple[int, int, bytes, bytes] | None:
         try:

@@ -37,8 +37,10 @@ class Found(NamedTuple):
 
 
 def polls(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) -> Found:
-    """Each reading is one record with the same raw values, in the same order."""
-    sent = [event for event in wire if event["event"] == "reading"]
+    """Each reading of all values is one record with the same raw values, in the same order."""
+    read = [event for event in wire if event["event"] == "reading"]
+    whole = max((len(event["values"]) for event in read), default=0)
+    sent = [event for event in read if len(event["values"]) == whole]
     missing: list[Missing] = []
     twice: list[str] = []
     invented: list[str] = []

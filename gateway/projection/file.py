@@ -15,7 +15,7 @@ from gateway.projection.bucket import MINUTE_US, Bucket, fold, merge
 from gateway.projection.round import Lane, Mark, Minute, Round
 from gateway.status import PlotMinute
 from model.bodies import TimeAnchor
-from model.observation import scaled
+from model.observation import Point
 from model.record import Stream
 from model.timeline import Located, Timeline
 
@@ -162,19 +162,19 @@ class ViewFile:
             return {i: self._timeline.locate(b, m) for i, b, m in self._db.execute("SELECT id, boot, mono FROM alarm")}
 
     def minutes(
-        self, device: str, positions: Mapping[str, tuple[int, float]], since: int, until: int
+        self, device: str, positions: Mapping[str, tuple[int, Point]], since: int, until: int
     ) -> list[PlotMinute]:
-        """What a point did from `since` to `until` (us UTC), oldest first: its position and scale in each point map's hash."""
+        """What a point did from `since` to `until` (us UTC), oldest first: what it was and where in each point map, by the map's hash."""
         found: list[PlotMinute] = []
         with _noticed():
             for boot, id_ in self._boots.items():
                 origin = self._timeline.locate(boot, 0)
                 if origin is None or not (span := self._span(id_, since - origin.utc, until - origin.utc)):
                     continue
-                for map_, (position, scale) in positions.items():
+                for map_, (position, point) in positions.items():
                     if series := self._series.get((device, map_)):
                         found += (
-                            _told(bucket, position, scale, origin)
+                            _told(bucket, position, point, origin)
                             for bucket in self._buckets(*(edge << _MINUTE_SHIFT | series for edge in span))
                             if since <= origin.utc + bucket.first < until
                         )
@@ -199,12 +199,12 @@ class ViewFile:
             yield _read(*row)
 
 
-def _told(bucket: Bucket, position: int, scale: float, origin: Located) -> PlotMinute:
+def _told(bucket: Bucket, position: int, point: Point, origin: Located) -> PlotMinute:
     """A record that has fewer points than its map says nothing of the others."""
     if position >= len(bucket.good):
         return PlotMinute(origin.utc + bucket.first, origin.tq.source, None, None, None, 0, {})
     raw = (bucket.low[position], bucket.high[position], bucket.end[position])
-    low, high, end = (None if value is None else scaled(value, scale) for value in raw)
+    low, high, end = (None if value is None else point.value(value) for value in raw)
     bad = {
         quality: count for quality, counts in bucket.bad.items() for count in counts[position : position + 1] if count
     }

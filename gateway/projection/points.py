@@ -7,8 +7,8 @@ import msgspec
 from model.bodies import PointMapBody
 from model.observation import Point, PointMap
 
-Places = dict[str, tuple[int, float]]
-"""The hash of a map -> the point's position in it, and its scale."""
+Places = dict[str, tuple[int, Point]]
+"""The hash of a map -> the point's position in it, and how it was then."""
 
 
 def places(bodies: Iterable[bytes], device: str, point: str, now: PointMap | None) -> tuple[Point, Places] | None:
@@ -22,4 +22,4 @@ def places(bodies: Iterable[bytes], device: str, point: str, now: PointMap | Non
     if not found:
         return None
     _, shown = found[now.hash] if now and now.hash in found else next(iter(found.values()))
-    return shown, {hash_: (i, p.scale) for hash_, (i, p) in found.items() if p.unit == shown.unit}
+    return shown, {hash_: (i, p) for hash_, (i, p) in found.items() if p.unit == shown.unit}

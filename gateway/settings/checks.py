@@ -1,6 +1,7 @@
 """Whether the parts of a settings file fit together, and whether the files it names are there."""
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from gateway.settings.schema import Configured, Store, Sync, Unknown
 from model.errors import DoorpostError, SettingsError
 from sync.contract.signing import public_key
 
+_GREATEST = 5
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -42,7 +44,9 @@ def check(report: Report, loaded: Loaded) -> None:
     for table, parts in (("bus", buses), ("device", devices), ("rule", loaded.rules), ("output", loaded.outputs)):
         _unique_ids(report, table, parts)
     _one_owner_per_port(report, buses, devices)
+    _stable_ports(report, buses, devices)
     _buses(report, loaded)
+    _bus_time(report, loaded)
     rules = {i: rule for i, rule in loaded.rules.items() if not isinstance(rule, Unknown)}
     _rule_profiles(report, rules)
     _rule_points(report, loaded, rules)
@@ -79,6 +83,15 @@ def _one_owner_per_port(report: Report, buses: Mapping[int, Any], devices: Mappi
             owners.setdefault(real, f"{table} {report.name(table, index)}")
 
 
+def _stable_ports(report: Report, buses: Mapping[int, Any], devices: Mapping[int, Any]) -> None:
+    """A number such as /dev/ttyUSB0 goes to whichever adapter is found first: after a start it may be another's."""
+    for table, parts in (("bus", buses), ("device", devices)):
+        for index, part in parts.items():
+            port = getattr(part, "port", None)
+            if isinstance(port, str) and re.fullmatch(r"/dev/tty(USB|ACM)\d+", port):
+                report.warning((table, index, "port"), SettingsError("port_unstable", port=port))
+
+
 def _buses(report: Report, loaded: Loaded) -> None:
     known = report.ids("bus")
     slaves: dict[tuple[str, int], int] = {}
@@ -93,6 +106,40 @@ def _buses(report: Report, loaded: Loaded) -> None:
             if owner != index:
                 error = SettingsError("slave_twice", slave=slave, bus=bus, owner=report.name("device", owner))
                 report.problem(("device", index, "slave"), error)
+
+
+def _bus_time(report: Report, loaded: Loaded) -> None:
+    """Whether the polls of all devices on a bus fit in its time. More than the bytes alone allow is a problem; more than
+    is likely with the time that devices take to answer, a warning.
+    """
+    for at, bus in loaded.buses.items():
+        if bus.factory is Unknown:
+            continue
+        shares: dict[str, tuple[float, float]] = {}
+        cycle_s = 0.0
+        for device in loaded.devices.values():
+            if getattr(device.config, "bus", None) != bus.config.id or not device.config.enabled or _unsaid(device):
+                continue
+            try:
+                shares[device.config.id] = device.factory.bus_share(device.config, bus.config)
+            except (DoorpostError, TypeError):
+                continue  # a broken profile, or a key without its value: that was told
+            cycle_s = max(cycle_s, device.config.every_s)
+        for kind, tell in ((0, report.problem), (1, report.warning)):
+            total = sum(share[kind] for share in shares.values())
+            if total > 1:
+                greatest = sorted(shares, key=lambda name: -shares[name][kind])[:_GREATEST]
+                tell(
+                    ("bus", at),
+                    SettingsError(
+                        "bus_overbooked" if kind == 0 else "bus_full",
+                        bus=getattr(bus.config, "port", bus.config.id),
+                        needs=f"{total * cycle_s:.2g}",
+                        cycle=f"{cycle_s:g}",
+                        devices=", ".join(f"{name} {shares[name][kind] * cycle_s:.2g} s" for name in greatest),
+                    ),
+                )
+                break
 
 
 def _rule_profiles(report: Report, rules: Mapping[int, RuleConfig]) -> None:
@@ -141,7 +188,14 @@ def _points(report: Report, index: int, device: Configured[Any]) -> list[str] | 
     try:
         return [point.name for point in device.factory.point_map(device.config).points]
     except DoorpostError as err:
-        report.problem(("device", index, "profile"), err, _similar_profile(err))
+        contact = str(err.params.get("contact", ""))
+        if contact:
+            known = str(err.params.get("known", "")).split(", ")
+            report.problem(
+                ("device", index, "contacts", contact), err, closest(str(err.params.get("pair", contact)), known)
+            )
+        else:
+            report.problem(("device", index, "profile"), err, _similar_profile(err))
         return None
 
 
@@ -173,14 +227,19 @@ def _outputs(report: Report, loaded: Loaded) -> None:
 
 def _output_exists(report: Report, index: int, output: Any, device: Configured[Any]) -> None:
     try:
-        names: list[str] = device.factory.outputs(device.config) if hasattr(device.factory, "outputs") else []
+        outputs: Mapping[str, bool] = (
+            device.factory.outputs(device.config) if hasattr(device.factory, "outputs") else {}
+        )
     except DoorpostError:
         return  # a broken profile was told with the device's points
-    if not names:
+    if not outputs:
         report.problem(("output", index, "device"), SettingsError("device_has_no_outputs", device=output.device))
-    elif output.output is not None and output.output not in names:
+    elif output.output is not None and output.output not in outputs:
         error = SettingsError("output_unknown", device=output.device, output=output.output)
-        report.problem(("output", index, "output"), error, closest(output.output, names))
+        report.problem(("output", index, "output"), error, closest(output.output, outputs))
+    elif output.output is not None and output.mode == "flash" and not outputs[output.output]:
+        error = SettingsError("output_no_flash", device=output.device, output=output.output)
+        report.problem(("output", index, "mode"), error)
 
 
 def _store(report: Report, store: Store) -> None:

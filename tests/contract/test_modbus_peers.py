@@ -18,6 +18,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from drivers.modbus.pdu import COIL_ON, read, write_coil
+from drivers.modbus.slave import Terms
 from support.context import running
 from support.modbus import PATIENT_S, device, open_bus, raw
 from support.sims import StartSim
@@ -79,7 +80,7 @@ async def test_our_master_reads_and_writes_a_pymodbus_server() -> None:
         assert isinstance(server.transport, asyncio.Server)
         port = server.transport.sockets[0].getsockname()[1]
         async with open_bus(f"tcp://127.0.0.1:{port}") as bus:
-            bus.register(1, "peer", PATIENT_S, frozenset({(5, 3)}))
+            bus.register(1, Terms("peer", frozenset({(5, 3)}), timeout_s=PATIENT_S))
             assert await bus.request(1, read(3, 0, 2)) == bytes.fromhex("0292 FF9B")
             assert await bus.request(1, read(4, 2, 1)) == bytes.fromhex("0007")
             assert await bus.request(1, read(2, 0, 8)) == b"\x55"

@@ -9,10 +9,11 @@ from drivers.modbus import pdu
 from drivers.modbus.bus import ModbusBus, Priority
 from drivers.modbus.pdu import COIL_OFF, COIL_ON, Request, read, write_coil
 from drivers.modbus.profile import load_profile
+from drivers.modbus.slave import Terms
 from model.errors import PermanentError, TransientError
 from model.ports import Health
 from support.context import MemoryContext
-from support.modbus import NO_WRITES, PATIENT_S, new_bus, open_bus
+from support.modbus import PATIENT_S, new_bus, open_bus
 from support.sims import StartSim
 
 WRITES = [
@@ -30,7 +31,7 @@ async def test_a_lift_is_never_written(sim: StartSim, write: Request) -> None:
     """Whatever is asked, in whatever hurry: the master refuses, and goes on reading."""
     lift = await sim("lift-gbt-1")
     async with open_bus(lift.endpoint) as bus:
-        bus.register(1, "lift", PATIENT_S, load_profile("lift-gbt-1").allowed_writes)
+        bus.register(1, Terms("lift", load_profile("lift-gbt-1").allowed_writes, timeout_s=PATIENT_S))
         for slave in (1, 0, 2):  # its address, the broadcast, an address that nobody has registered
             with pytest.raises(PermanentError, match="write_forbidden"):
                 await bus.request(slave, write, Priority.WRITE)
@@ -51,7 +52,7 @@ async def test_a_lift_is_never_written(sim: StartSim, write: Request) -> None:
 async def test_a_board_is_written_only_where_its_profile_has_outputs(write: Request) -> None:
     """Coil and flash address of each relay, nothing else: not its address, not its control mode."""
     bus = new_bus("/dev/null", MemoryContext("bus"))
-    bus.register(1, "io1", PATIENT_S, load_profile("waveshare-io-8ch").allowed_writes)
+    bus.register(1, Terms("io1", load_profile("waveshare-io-8ch").allowed_writes, timeout_s=PATIENT_S))
     with pytest.raises(PermanentError, match="write_forbidden"):
         await bus.request(1, write, Priority.WRITE)
 
@@ -59,11 +60,11 @@ async def test_a_board_is_written_only_where_its_profile_has_outputs(write: Requ
 async def test_a_slave_belongs_to_one_device() -> None:
     """The second device at an address is refused; the first may come again, with nothing more than it had."""
     bus = new_bus("/dev/null", MemoryContext("bus"))
-    bus.register(3, "lift", PATIENT_S, NO_WRITES)
-    bus.register(3, "lift", PATIENT_S, NO_WRITES)
-    for device, writes in (("io1", NO_WRITES), ("lift", frozenset({(5, 0)}))):
+    bus.register(3, Terms("lift"))
+    bus.register(3, Terms("lift"))
+    for device, writes in (("io1", frozenset[tuple[int, int]]()), ("lift", frozenset({(5, 0)}))):
         with pytest.raises(PermanentError, match="modbus_slave_taken"):
-            bus.register(3, device, PATIENT_S, writes)
+            bus.register(3, Terms(device, writes))
 
 
 async def test_writes_and_urgent_polls_go_first(sim: StartSim) -> None:
@@ -76,7 +77,7 @@ async def test_writes_and_urgent_polls_go_first(sim: StartSim) -> None:
         order.append(name)
 
     async with open_bus(board.endpoint) as bus:
-        bus.register(1, "io1", PATIENT_S, load_profile("waveshare-io-8ch").allowed_writes)
+        bus.register(1, Terms("io1", load_profile("waveshare-io-8ch").allowed_writes, timeout_s=PATIENT_S))
         await bus.request(1, read(1, 0, 8))
         first = asyncio.create_task(ask(bus, "slow", read(1, 0, 8), Priority.NORMAL))
         await asyncio.sleep(0)
@@ -93,7 +94,7 @@ async def test_writes_and_urgent_polls_go_first(sim: StartSim) -> None:
 async def test_nobody_waits_for_a_bus_that_is_not_there(tmp_path: Path) -> None:
     """An absent port is an error of the bus; who asks meanwhile is told at once."""
     bus = new_bus(str(tmp_path / "ttyUSB0"), MemoryContext("bus"))
-    bus.register(1, "d1", PATIENT_S, NO_WRITES)
+    bus.register(1, Terms("d1"))
     with pytest.raises(TransientError, match="port_absent"):
         await bus.run()
     with pytest.raises(TransientError, match="bus_down"):
@@ -106,7 +107,7 @@ async def test_pulling_the_plug_fails_who_waits_and_plugging_in_heals(sim: Start
     lift = await sim("lift-gbt-1", "--port", port)
     context = MemoryContext("bus")
     bus = new_bus(port, context)
-    bus.register(1, "lift", 5.0, NO_WRITES)
+    bus.register(1, Terms("lift", timeout_s=5.0))
     run = asyncio.create_task(bus.run())
     await context.until(lambda: context.healths == [(Health.ONLINE, None)])
     await lift.command("fault", kind="silent", count=1)
@@ -137,7 +138,7 @@ async def test_who_has_gone_away_is_not_served(sim: StartSim) -> None:
     """A request whose asker was cancelled while it waited never goes out on the line."""
     board = await sim("waveshare-io-8ch")
     async with open_bus(board.endpoint) as bus:
-        bus.register(1, "io1", PATIENT_S, load_profile("waveshare-io-8ch").allowed_writes)
+        bus.register(1, Terms("io1", load_profile("waveshare-io-8ch").allowed_writes, timeout_s=PATIENT_S))
         await bus.request(1, read(1, 0, 8))
         read_task = asyncio.create_task(bus.request(1, read(1, 0, 8)))
         await asyncio.sleep(0)
@@ -160,7 +161,7 @@ async def test_a_server_that_does_not_speak_modbus_tcp() -> None:
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         context = MemoryContext("bus")
         bus = new_bus(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}", context)
-        bus.register(1, "d1", PATIENT_S, NO_WRITES)
+        bus.register(1, Terms("d1"))
         run = asyncio.create_task(bus.run())
         await context.until(lambda: context.healths == [(Health.ONLINE, None)])
         with pytest.raises(TransientError, match="bus_down"):

@@ -8,6 +8,7 @@ import pytest
 from drivers.modbus.bus import ModbusBus
 from drivers.modbus.pdu import COIL_ON, SlaveError, read, write_coil
 from drivers.modbus.profile import load_profile
+from drivers.modbus.slave import Terms
 from support.modbus import IMPATIENT_S, open_bus
 from support.sims import Sim, StartSim
 
@@ -32,6 +33,13 @@ async def refused(bus: ModbusBus, place: int, slave: int = 1) -> str:
     with pytest.raises(SlaveError) as caught:
         await register(bus, place, slave)
     return caught.value.code
+
+
+async def tried(bus: ModbusBus, place: int) -> int | None:
+    try:
+        return await register(bus, place)
+    except SlaveError:
+        return None
 
 
 @pytest.fixture(params=["rtu", "tcp"])
@@ -67,6 +75,36 @@ async def test_a_late_slave_does_not_hold_up_the_others(sim: StartSim, wire: lis
         values = [await register(bus, 1 + n % 6, slave=2) for n in range(18)]
         assert values == [101 + n % 6 for n in range(18)]
         assert await late == "modbus_timeout"
+
+
+async def test_however_late_a_reply_is_nobodys(sim: StartSim) -> None:
+    """Later than any wait: the reply to register 1 comes while register 2 is asked, and is not taken for it."""
+    slave = await lift(sim)
+    async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S, marker=read(4, 0, 2)) as bus:
+        for late_s in (1.1, 1.6):  # in the middle of the marker's wait, and behind it
+            await slave.command("fault", slave=1, kind="late", count=1, seconds=late_s)
+            assert await refused(bus, 1) == "modbus_timeout"
+            values = [value for place in (2, 3, 4) if (value := await tried(bus, place)) is not None]
+            assert values
+            assert values == [102, 103, 104][-len(values) :]
+
+
+async def test_a_slow_slave_is_learnt(sim: StartSim) -> None:
+    """With no time given: what comes late shows how long it takes, and then it is waited for."""
+    slave = await lift(sim)
+    await slave.command("fault", slave=1, kind="late", seconds=LATE_S)
+    async with open_bus(slave.endpoint, 1, timeout_s=None, marker=read(4, 0, 2)) as bus:
+        assert await refused(bus, 1) == "modbus_timeout"
+        assert [await register(bus, place) for place in (2, 3, 1)] == [102, 103, 101]
+
+
+async def test_a_slave_without_a_marker_is_left_alone_until_nothing_can_come(sim: StartSim) -> None:
+    """Nothing tells its replies apart: it is asked again when the late one must be gone."""
+    slave = await lift(sim)
+    await slave.command("fault", slave=1, kind="late", count=1, seconds=1.5)
+    async with open_bus(slave.endpoint, 1, 2, timeout_s=IMPATIENT_S) as bus:
+        assert await refused(bus, 1) == "modbus_timeout"
+        assert await register(bus, 2) == 102
 
 
 @pytest.mark.parametrize("kind", ["short", "wrong_function"])
@@ -108,7 +146,7 @@ async def test_our_own_echo_confirms_no_write(sim: StartSim) -> None:
     """Hazard 6: the reply to a write looks like the write. Only the device's own copy of it counts."""
     board = await sim("waveshare-io-8ch", "--echo")
     async with open_bus(board.endpoint) as bus:
-        bus.register(1, "io1", IMPATIENT_S, load_profile("waveshare-io-8ch").allowed_writes)
+        bus.register(1, Terms("io1", load_profile("waveshare-io-8ch").allowed_writes, timeout_s=IMPATIENT_S))
         with pytest.raises(SlaveError, match="modbus_line_unproven"):
             await bus.request(1, write_coil(0, COIL_ON))
         await bus.request(1, read(1, 0, 8))

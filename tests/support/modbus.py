@@ -10,6 +10,8 @@ import serial  # type: ignore[import-untyped]
 
 from drivers.modbus.bus import ModbusBus, ModbusRtuBus, ModbusRtuConfig, ModbusTcpBus, ModbusTcpConfig
 from drivers.modbus.driver import ModbusConfig, ModbusDevice
+from drivers.modbus.slave import Terms
+from drivers.modbus.pdu import Request
 from model.observation import Poll
 from model.ports import Health
 from support.context import MemoryContext, running
@@ -18,8 +20,6 @@ PATIENT_S = 5.0
 """For slaves that answer: a busy machine must not look like a silent slave."""
 IMPATIENT_S = 0.4
 """For slaves that shall be found silent."""
-
-NO_WRITES: frozenset[tuple[int, int]] = frozenset()
 
 
 class DeviceContext(MemoryContext):
@@ -45,21 +45,27 @@ def named(poll: Poll) -> dict[str, int | None]:
     return dict(zip(poll.map.index, poll.values, strict=True))
 
 
-def new_bus(endpoint: str, context: MemoryContext, baudrate: int = 9600) -> ModbusBus:
-    if endpoint.startswith("tcp://"):
+def new_bus(endpoint: str, context: MemoryContext, baudrate: int = 9600, *, rtu: bool = False) -> ModbusBus:
+    """Modbus TCP at an address of the network, unless it shall be RTU there too."""
+    if endpoint.startswith("tcp://") and not rtu:
         return ModbusTcpBus(ModbusTcpConfig(id="bus", driver="modbus_tcp", port=endpoint), context)
     return ModbusRtuBus(ModbusRtuConfig(id="bus", driver="modbus_rtu", port=endpoint, baudrate=baudrate), context)
 
 
 @asynccontextmanager
 async def open_bus(
-    endpoint: str, *slaves: int, timeout_s: float = PATIENT_S, baudrate: int = 9600
+    endpoint: str,
+    *slaves: int,
+    timeout_s: float | None = PATIENT_S,
+    baudrate: int = 9600,
+    marker: Request | None = None,
+    rtu: bool = False,
 ) -> AsyncIterator[ModbusBus]:
     """A bus that is online; these slaves are registered for reading."""
     context = MemoryContext("bus")
-    bus = new_bus(endpoint, context, baudrate)
+    bus = new_bus(endpoint, context, baudrate, rtu=rtu)
     for slave in slaves:
-        bus.register(slave, f"d{slave}", timeout_s, NO_WRITES)
+        bus.register(slave, Terms(f"d{slave}", timeout_s=timeout_s, marker=marker))
     async with running(bus):
         await context.until(lambda: context.healths == [(Health.ONLINE, None)])
         yield bus
