@@ -51,13 +51,18 @@ class AskWatch(_Request, frozen=True, tag="watch"):
     device: str
 
 
+class AskRecord(_Request, frozen=True, tag="record"):
+    device: str
+    seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
 class AskTail(_Request, frozen=True, tag="tail"):
     stream: StreamName | None = None
     count: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 20
     follow: bool = False
 
 
-_decoder = msgspec.json.Decoder(AskSnapshot | AskSeries | AskPlot | AskRebuild | AskWatch | AskTail)
+_decoder = msgspec.json.Decoder(AskSnapshot | AskSeries | AskPlot | AskRebuild | AskWatch | AskRecord | AskTail)
 
 
 class ControlServer:
@@ -125,10 +130,10 @@ class ControlServer:
                 yield self._backend.snapshot()
             case AskSeries() | AskPlot():
                 yield await self._of_point(request)
-            case AskWatch(device):
+            case AskWatch(device) | AskRecord(device):
                 try:
-                    async for observation in self._backend.watch(device):
-                        yield observation
+                    async for item in self._of_device(request):
+                        yield item
                 except KeyError as err:
                     raise ContractError("device_unknown", device=device) from err
             case AskTail() | AskRebuild():
@@ -142,6 +147,11 @@ class ControlServer:
             return await self._backend.plot(ask.device, ask.point, ask.since, ask.until)
         except KeyError as err:
             raise ContractError("series_unknown", device=ask.device, point=ask.point) from err
+
+    def _of_device(self, ask: AskWatch | AskRecord) -> AsyncIterator[Any]:
+        if isinstance(ask, AskWatch):
+            return self._backend.watch(ask.device)
+        return self._backend.record(ask.device, ask.seconds)
 
     def _told(self, ask: AskTail | AskRebuild) -> AsyncIterator[Any]:
         if isinstance(ask, AskTail):

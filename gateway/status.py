@@ -203,6 +203,10 @@ class Backend(Protocol):
         """Each observation of one device as it comes, in JSON types. Raises KeyError for an unknown device."""
         ...
 
+    def record(self, device: str, seconds: float | None) -> AsyncIterator[dict[str, Any]]:
+        """`gateway.recording` of one device. Raises KeyError for an unknown device."""
+        ...
+
     def tail(self, stream: str | None, count: int, follow: bool) -> AsyncIterator[dict[str, Any]]:
         """The last `count` records (of one stream or all), then, where asked, each new one."""
         ...

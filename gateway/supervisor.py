@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from drivers.common.tap import TAPS, Tap
 from gateway.settings.schema import Configured
 from model.errors import DriverError, PermanentError, TransientError
 from model.observation import Observation, PointMap
@@ -36,6 +37,8 @@ class Supervised:
         self.device = device
         self.clock = clock
         self.kind: str = configured.config.driver
+        self.config: Any = configured.config
+        self.taps: list[Tap] = []
         self.points: PointMap | None = None
         if hasattr(configured.factory, "point_map"):
             self.points = configured.factory.point_map(configured.config)
@@ -74,12 +77,18 @@ class Supervised:
     def bus(self, name: str) -> Any:
         return self._buses[name].driver
 
+    @property
+    def line(self) -> "Supervised":
+        """Who has the line to this device: its bus, or itself."""
+        return self._buses[self._bus] if self._bus else self
+
     # its life
 
     async def keep(self) -> None:
         """Run the driver for ever; only cancellation and a permanent error end it. A device waits for its bus to be tried."""
         if self._bus:
             await self._buses[self._bus].tried.wait()
+        TAPS.set(self.taps)
         loop = asyncio.get_running_loop()
         pause = 1.0
         while True:

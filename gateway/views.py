@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from heapq import merge
 from typing import Any
 
-from gateway import told
+from gateway import recording, told
 from gateway.last_hour import LastHour
 from gateway.pipeline import Pipeline
 from gateway.projection.follow import Projection
@@ -185,6 +185,9 @@ class Views:
                 yield told.observation(await queue.get())
         finally:
             watchers.discard(queue)
+
+    def record(self, device: str, seconds: float | None) -> AsyncIterator[dict[str, Any]]:
+        return recording.record(self._supervised[device], seconds)
 
     async def tail(self, stream: str | None, count: int, follow: bool) -> AsyncIterator[dict[str, Any]]:
         streams = [Stream(stream)] if stream else list(STREAMS)

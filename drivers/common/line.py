@@ -2,6 +2,7 @@
 
 import asyncio
 
+from drivers.common.tap import TAPS
 from model.errors import DriverError, TransientError
 from model.ports import Context, Health
 
@@ -16,6 +17,7 @@ class Line(asyncio.Protocol):
 
     def __init__(self, port: str) -> None:
         self.port = port
+        self._taps = TAPS.get()
         self._loop = asyncio.get_running_loop()
         self._held = b""
         self._waiter: asyncio.Future[None] | None = None
@@ -59,6 +61,8 @@ class Line(asyncio.Protocol):
             self._transport.write(data)
         except Exception as err:  # serialx has errors of its own, and is not imported for this
             raise TransientError("port_gone", port=self.port, why=str(err)) from err
+        for tap in self._taps:
+            tap("device", data)
         if self._room:
             await self._room
             self._check()
@@ -83,6 +87,8 @@ class Line(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        for tap in self._taps:
+            tap("gateway", data)
         self._held += data
         if len(self._held) > HELD_MAX_BYTES and not self._paused:
             self._paused = True

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from gateway.cli import record
 from gateway.cli.leaf import Exit, branch, data_option, leaf
 from gateway.cli.show import Show, local_time, point
 from gateway.client import ask
@@ -41,6 +42,8 @@ def add(root: click.Group, lang: str) -> None:
         except KeyboardInterrupt:
             return Exit.OK
         return Exit.PROBLEM
+
+    record.add(group, lang)
 
 
 def _row(show: Show, one: dict[str, Any]) -> list[str]:

@@ -42,6 +42,12 @@ def data_option(lang: str) -> click.Option:
     )
 
 
+def alone_option(lang: str) -> click.Option:
+    """Settings with which a device is tried without a daemon."""
+    file = click.Path(dir_okay=False, path_type=Path)
+    return click.Option(["--config"], type=file, help=text("cli.option.alone", lang))
+
+
 def leaf(
     group: click.Group, name: str, lang: str, *params: click.Parameter
 ) -> Callable[[Callable[..., int]], click.Command]:

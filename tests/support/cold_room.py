@@ -106,6 +106,10 @@ class ColdRoom:
         raise KeyError(device)
         yield
 
+    async def record(self, device: str, seconds: float | None) -> AsyncIterator[dict[str, Any]]:
+        raise KeyError(device)
+        yield
+
     async def tail(self, stream: str | None, count: int, follow: bool) -> AsyncIterator[dict[str, Any]]:
         for _ in ():
             yield {}

@@ -53,6 +53,14 @@ def test_what_the_adapters_are(tmp_path: Path) -> None:
     }
 
 
+def test_one_of_a_kind_that_has_no_numbers(tmp_path: Path) -> None:
+    """Its name by-id would go to the next of its kind."""
+    tree = SerialTree(tmp_path)
+    tree.adapter("ttyUSB0", "1.1", "067b:2303", "USB-Serial_Controller")
+    (port,) = find_ports(tree.machine).ports
+    assert (len(port.by_id), port.name, port.why) == (1, port.by_path[0], "no_serial_number")
+
+
 def test_clones_with_one_serial_number_are_told_by_their_sockets(tmp_path: Path) -> None:
     """CP2102 clones all bear 0001."""
     tree = SerialTree(tmp_path)
