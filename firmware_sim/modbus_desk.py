@@ -64,9 +64,9 @@ class Desk:
 
 class ThermometerDesk(Desk):
     @command
-    def set(self, temperature: float, slave: int | None = None) -> None:
-        """The readings jitter around this temperature (°C) from now on."""
-        self._find(Thermometer, slave).set(temperature)
+    def set(self, temperature: float, humidity: float | None = None, slave: int | None = None) -> None:
+        """The readings jitter around this temperature (°C) from now on; with `humidity` (%RH) both stand still."""
+        self._find(Thermometer, slave).set(temperature, humidity)
 
     @command
     def ramp(self, to: float, per_s: float, slave: int | None = None) -> None:

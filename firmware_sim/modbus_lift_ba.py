@@ -70,7 +70,7 @@ def _total(name: str, address: int, start: float, scale: float = 1.0) -> Value:
 
 
 LIFT_BA = Model(
-    "lift-vanke-ba",
+    "lift-ba-vanke",
     "lift with the building automation interface that bears Vanke's labels; its address is 2",
     values=(
         *(Value(f"bits_{address:02x}", 3, address, form="H") for address in range(_FIRST, 0x47)),

@@ -140,11 +140,10 @@ class Link:
                     data += await self._heard(self._timing.silence_s)
                 except TimeoutError:
                     break
-            taken = self._framing.take(data)
-            if taken and not taken[2]:
-                unit, pdu, _ = taken
+            if taken := self._framing.take(data):
+                unit, pdu, rest = taken
                 guards = [slave.guard_s for slave in self._slaves if slave.answers_as(unit, pdu) is not None]
-                if pause < max([self._timing.silence_s, *guards]):
+                if rest or pause < max([self._timing.silence_s, *guards]):
                     self._log("fault", kind="no_silence")
                 else:
                     await self._answer(unit, pdu)

@@ -37,7 +37,7 @@ CAREL_IR33 = Model(
     max_registers=1,
 )
 CAREL_PJ = Model(
-    "carel-pj",
+    "carel-pj-easy",
     "refrigeration controller Carel PJ Easy",
     values=(
         _measured("probe1", 4, 409, 4.0, alarm="probe1_fault"),

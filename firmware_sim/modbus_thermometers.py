@@ -1,4 +1,6 @@
-"""XY-MD02 and Renke RS-WS-N01. Their values move by themselves, and no pair of values returns within 1000 replies."""
+"""XY-MD02 and Renke RS-WS-N01. Their values move by themselves, and no pair of values returns within 1000 replies.
+
+Both stand still where both were set."""
 
 import random
 import struct
@@ -60,6 +62,7 @@ class Thermometer(Slave):
         self._from = self._to = 4.0
         self._per_s = 0.0
         self._since = time.monotonic()
+        self._still: dict[str, int] | None = None
         self._humidity = random.randint(_HUMIDITY_LOW, _HUMIDITY_HIGH)
         self._recent: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED_PAIRS)
         self._holding = model.settings | {model.address: unit}
@@ -72,15 +75,21 @@ class Thermometer(Slave):
             return min(self._from + way, self._to)
         return max(self._from - way, self._to)
 
-    def set(self, temperature: float) -> None:
+    def set(self, temperature: float, humidity: float | None) -> None:
         self._from = self._to = temperature
+        self._still = None
+        if humidity is not None:
+            self._still = {"temperature": round(temperature * 10), "humidity": round(humidity * 10)}
 
     def ramp(self, to: float, per_s: float) -> None:
+        self._still = None
         self._from, self._to, self._per_s, self._since = self.base, to, abs(per_s), time.monotonic()
 
     def _step(self) -> dict[str, int]:
         if self.fault and self.fault.kind == "sentinel":
             return self._model.sentinels
+        if self._still:
+            return self._still
         self._humidity += 1
         if self._humidity > _HUMIDITY_HIGH:
             self._humidity = _HUMIDITY_LOW

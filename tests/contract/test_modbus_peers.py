@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import re
 import select
 import threading
 import tty
+from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from typing import Any
 
@@ -148,30 +150,55 @@ async def test_pymodbus_reads_our_slaves(sim: StartSim, tcp: bool) -> None:
         client.close()
 
 
-@pytest.mark.parametrize(
-    ("kind", "request_", "reply"),
-    [
-        ("waveshare-io-8ch", "01 05 00 00 FF 00 8C 3A", "01 05 00 00 FF 00 8C 3A"),
-        ("waveshare-io-8ch", "01 05 00 FF FF 00 BC 0A", "01 05 00 FF FF 00 BC 0A"),
-        ("waveshare-io-8ch", "01 05 02 00 00 07 8D B0", "01 05 02 00 00 07 8D B0"),
-        ("waveshare-io-8ch", "01 01 00 00 00 08 3D CC", "01 01 01 00 51 88"),
-        ("waveshare-io-8ch", "01 02 00 00 00 08 79 CC", "01 02 01 01 60 48"),
-        (
-            "lift-gbt-1",
-            "01 04 00 00 00 0C F0 0F",
-            "01 04 18 01 01 00 01 00 00 00 00 00 01 00 05 00 03 00 00 00 01 00 04 00 2B 00 5A D1 21",
-        ),
-    ],
-)
-async def test_our_slaves_by_the_documents_bytes(sim: StartSim, kind: str, request_: str, reply: str) -> None:
-    """Frames of the vendors' documents, sent and read by pyserial."""
-    slave = await sim(kind)
-    if kind == "lift-gbt-1":
-        await slave.command("lift", floor=5, display_floor=3, door_closed=0, passenger=1)
-        await slave.command("lift", fault_code=4, event_code=43, alarm_code=90)
+async def mbpoll(endpoint: str, slave: int, what: str, first: int, *more: str) -> tuple[list[str], str]:
+    """What libmodbus's master prints of registers counted from 1, and what it complains of."""
+    if endpoint.startswith("tcp://"):
+        host, _, port = endpoint.removeprefix("tcp://").partition(":")
+        way = ["-m", "tcp", "-p", port, host]
     else:
-        await slave.command("contact", di=1, on=True)
-    assert await raw(slave.endpoint, request_, len(bytes.fromhex(reply))) == reply
+        way = ["-m", "rtu", "-b", "9600", "-P", "none", endpoint]
+    arguments = ["-1", "-q", "-o", "5", "-a", str(slave), "-t", what, "-r", str(first), *more, *way]
+    process = await asyncio.create_subprocess_exec("mbpoll", *arguments, stdout=PIPE, stderr=PIPE)
+    out, err = await process.communicate()
+    return re.findall(r"^\[\d+\]: \t(.*)$", out.decode(), re.MULTILINE), err.decode().strip()
+
+
+@pytest.mark.parametrize("wire", [[], ["--tcp", "--listen", "127.0.0.1:0"]], ids=["rtu", "tcp"])
+async def test_mbpoll_reads_our_slaves(sim: StartSim, wire: list[str]) -> None:
+    """Input and holding registers, a float, inputs and coils, a refusal, of families that are tables."""
+    families = ["mb8art", "danfoss-ekc-202d", "carel-ir33", "sdm120", "lift-ba-vanke"]
+    slaves = [text for unit, family in enumerate(families, 1) for text in ("--slave", f"{unit}={family}")]
+    line = await sim("modbus", *slaves, *wire)
+    for unit, name, to in (
+        (1, "ch1", -18.3),
+        (1, "ch2", 4.1),
+        (2, "air", 4.1),
+        (4, "voltage", 230.5),
+        (5, "starts", 7e4),
+    ):
+        await line.command("value", slave=unit, name=name, to=to)
+    await line.command("fail", slave=1, name="ch3", how="short")
+    await line.command("bit", slave=3, name="door", on=True)
+    got = [
+        await mbpoll(line.endpoint, 1, "3", 1, "-c", "3"),
+        await mbpoll(line.endpoint, 1, "1", 1, "-c", "4"),
+        await mbpoll(line.endpoint, 2, "4", 2576),
+        await mbpoll(line.endpoint, 3, "1", 44),
+        await mbpoll(line.endpoint, 3, "0", 55),
+        await mbpoll(line.endpoint, 4, "3:float", 1, "-B"),
+        await mbpoll(line.endpoint, 5, "4:int", 0x49 + 1, "-B"),
+        await mbpoll(line.endpoint, 2, "4", 2576, "-c", "2"),
+    ]
+    assert got[:-1] == [
+        (["65353 (-183)", "41", "35536 (-30000)"], ""),
+        (["1", "1", "0", "1"], ""),
+        (["41"], ""),
+        (["1"], ""),
+        (["1"], ""),
+        (["230.5"], ""),
+        (["70000"], ""),
+    ]
+    assert got[-1] == ([], "Read output (holding) register failed: Illegal data address")
 
 
 async def test_all_relays_toggle_and_modes(sim: StartSim) -> None:
