@@ -1,0 +1,42 @@
+"""A blocking call beside the event loop, for files that may keep their reader waiting for ever."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Worker(Generic[T]):
+    """`work` in a daemon thread, never twice at a time. Neither a cancel nor the end of the program waits for it."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._work = work
+        self._thread: threading.Thread | None = None
+
+    async def result(self, seconds: float) -> T | None:
+        """None where it has not ended within that time, or has not ended from the time before."""
+        if self._thread and self._thread.is_alive():
+            return None
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+
+        def settle(result: T) -> None:
+            if not done.done():
+                done.set_result(result)
+
+        def body() -> None:
+            result = self._work()
+            try:
+                loop.call_soon_threadsafe(settle, result)
+            except RuntimeError:  # the loop has ended before the work
+                pass
+
+        self._thread = threading.Thread(target=body, daemon=True)
+        self._thread.start()
+        try:
+            async with asyncio.timeout(seconds):
+                return await done
+        except TimeoutError:
+            return None
