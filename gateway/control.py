@@ -56,13 +56,19 @@ class AskRecord(_Request, frozen=True, tag="record"):
     seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
+class AskTest(_Request, frozen=True, tag="test"):
+    device: str
+
+
 class AskTail(_Request, frozen=True, tag="tail"):
     stream: StreamName | None = None
     count: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 20
     follow: bool = False
 
 
-_decoder = msgspec.json.Decoder(AskSnapshot | AskSeries | AskPlot | AskRebuild | AskWatch | AskRecord | AskTail)
+_decoder = msgspec.json.Decoder(
+    AskSnapshot | AskSeries | AskPlot | AskRebuild | AskWatch | AskRecord | AskTest | AskTail
+)
 
 
 class ControlServer:
@@ -130,7 +136,7 @@ class ControlServer:
                 yield self._backend.snapshot()
             case AskSeries() | AskPlot():
                 yield await self._of_point(request)
-            case AskWatch(device) | AskRecord(device):
+            case AskWatch(device) | AskRecord(device) | AskTest(device):
                 try:
                     async for item in self._of_device(request):
                         yield item
@@ -148,10 +154,13 @@ class ControlServer:
         except KeyError as err:
             raise ContractError("series_unknown", device=ask.device, point=ask.point) from err
 
-    def _of_device(self, ask: AskWatch | AskRecord) -> AsyncIterator[Any]:
-        if isinstance(ask, AskWatch):
-            return self._backend.watch(ask.device)
-        return self._backend.record(ask.device, ask.seconds)
+    def _of_device(self, ask: AskWatch | AskRecord | AskTest) -> AsyncIterator[Any]:
+        match ask:
+            case AskWatch():
+                return self._backend.watch(ask.device)
+            case AskRecord():
+                return self._backend.record(ask.device, ask.seconds)
+        return self._backend.test(ask.device)
 
     def _told(self, ask: AskTail | AskRebuild) -> AsyncIterator[Any]:
         if isinstance(ask, AskTail):

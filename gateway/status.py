@@ -207,6 +207,10 @@ class Backend(Protocol):
         """`gateway.recording` of one device. Raises KeyError for an unknown device."""
         ...
 
+    def test(self, device: str) -> AsyncIterator[Any]:
+        """`gateway.examine` of one device. Raises KeyError for an unknown device."""
+        ...
+
     def tail(self, stream: str | None, count: int, follow: bool) -> AsyncIterator[dict[str, Any]]:
         """The last `count` records (of one stream or all), then, where asked, each new one."""
         ...

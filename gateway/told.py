@@ -1,12 +1,18 @@
-"""Observations and records in JSON types, for programs. Pure."""
+"""Observations, records and errors in JSON types, for programs. Pure."""
 
 import base64
 from typing import Any
 
 import msgspec
 
+from gateway.status import Problem
+from model.errors import DoorpostError
 from model.observation import Observation, Poll, Scan, TagWindow
 from model.record import Record, Stream
+
+
+def problem(error: DoorpostError | None) -> Problem | None:
+    return None if error is None else Problem(error.code, {k: str(v) for k, v in error.params.items()})
 
 
 def observation(one: Observation) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from heapq import merge
 from typing import Any
 
 from gateway import recording, told
+from gateway.examine import Step, Watch, examine
 from gateway.last_hour import LastHour
 from gateway.pipeline import Pipeline
 from gateway.projection.follow import Projection
@@ -17,7 +18,6 @@ from gateway.status import (
     LinkNow,
     Plot,
     PointNow,
-    Problem,
     Rebuilding,
     ScanNow,
     SealedNow,
@@ -26,7 +26,7 @@ from gateway.status import (
     StreamNow,
 )
 from gateway.supervisor import Supervised
-from model.errors import DoorpostError, StoreDamaged, StoreUnreadable
+from model.errors import StoreDamaged, StoreUnreadable
 from model.observation import Observation, Poll, Scan, TagWindow
 from model.record import STREAMS, Record, Stream
 from model.time import Clock, Stamp, TimeQuality
@@ -41,10 +41,6 @@ CHANGES_S = 0.5
 _TAG_GONE_US = 10_000_000
 _TAIL_RECORDS = 500
 _TAIL_BYTES = 256 * 1024
-
-
-def problem(error: DoorpostError | None) -> Problem | None:
-    return None if error is None else Problem(error.code, {k: str(v) for k, v in error.params.items()})
 
 
 class Views:
@@ -176,7 +172,7 @@ class Views:
             raise KeyError(device)
         return self._watch(device)
 
-    async def _watch(self, device: str) -> AsyncIterator[dict[str, Any]]:
+    async def _watch(self, device: str) -> Watch:
         queue: asyncio.Queue[Observation] = asyncio.Queue(1000)
         watchers = self._watchers.setdefault(device, set())
         watchers.add(queue)
@@ -188,6 +184,9 @@ class Views:
 
     def record(self, device: str, seconds: float | None) -> AsyncIterator[dict[str, Any]]:
         return recording.record(self._supervised[device], seconds)
+
+    def test(self, device: str) -> AsyncIterator[Step]:
+        return examine(self._supervised[device], self._watch(device))
 
     async def tail(self, stream: str | None, count: int, follow: bool) -> AsyncIterator[dict[str, Any]]:
         streams = [Stream(stream)] if stream else list(STREAMS)
@@ -242,7 +241,7 @@ class Views:
             ]
         seen = self._seen.get(s.device)
         last_seen = None if seen is None else seen + offset
-        return DeviceNow(s.device, s.kind, s.state.value, s.since, last_seen, problem(s.problem), points)
+        return DeviceNow(s.device, s.kind, s.state.value, s.since, last_seen, told.problem(s.problem), points)
 
     def _alarms(self, now: Stamp) -> list[AlarmNow]:
         assert self.pipeline
@@ -277,4 +276,4 @@ class Views:
         if self.uplink is None:
             return LinkNow("off", "", "unknown", 0, None)
         u = self.uplink
-        return LinkNow(u.state, self._broker, u.central, u.since, problem(u.problem), u.ignored_messages)
+        return LinkNow(u.state, self._broker, u.central, u.since, told.problem(u.problem), u.ignored_messages)

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+import msgspec
+
 from model.errors import DriverError
 from model.observation import Observation
 from model.time import Clock
@@ -65,4 +67,26 @@ class Switching(Protocol):
 
     async def flash(self, output: str, seconds: float) -> None:
         """Switch on for at most that long: the device itself switches off when nobody refreshes it."""
+        ...
+
+
+class Probed(msgspec.Struct, frozen=True):
+    """A device that answered, after `took_s`, and what it says; nothing of it counts where it is another one.
+
+    `known`: whether there is anything to know it by. `doubt`: what speaks against its being the one that the settings
+    mean, or set as it should be.
+    """
+
+    took_s: float
+    observation: Observation | None
+    known: bool
+    doubt: DriverError | None
+
+
+@runtime_checkable
+class Probing(Protocol):
+    """Optional power of a driver that runs: its device can be asked now."""
+
+    async def probe(self) -> Probed:
+        """Raises TransientError where it does not answer, or not so that it could be believed."""
         ...

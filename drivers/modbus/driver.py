@@ -17,11 +17,12 @@ from drivers.modbus.identity import OtherDevice, prove
 from drivers.modbus.patience import GIVE_UP_AFTER
 from drivers.modbus.pdu import COIL_OFF, COIL_ON, Request, write_coil
 from drivers.modbus.plan import plan
+from drivers.modbus.probe import probe
 from drivers.modbus.profile import OutputSpec, load_profile
 from drivers.modbus.slave import Terms
 from model.errors import PermanentError, TransientError
 from model.observation import PointMap, Poll, Quality
-from model.ports import Context
+from model.ports import Context, Probed
 
 _FLASH_STEPS_PER_S = 10
 _FLASH_MAX_STEPS = 0x7FFF
@@ -49,7 +50,7 @@ class ModbusConfig(DeviceConfig):
 
 
 class ModbusDevice:
-    """A `model.ports.Driver`, and `Switching` for profiles with outputs."""
+    """A `model.ports.Driver`, `Probing`, and `Switching` for profiles with outputs."""
 
     Config = ModbusConfig
 
@@ -123,6 +124,15 @@ class ModbusDevice:
         if place is None:
             raise PermanentError("output_no_flash", device=self._config.id, output=output)
         await self._write(write_coil(place, steps))
+
+    async def probe(self) -> Probed:
+        c = self._config
+        bus, points = self._bus(), self.point_map(c)
+        contacts = Contacts(points.index, c.contacts)
+        clock = self._context.clock
+        return await probe(
+            c.profile, points, c.slave, contacts, clock, lambda one: bus.request(c.slave, one, Priority.URGENT)
+        )
 
     async def _write(self, request: Request) -> None:
         await self._bus().request(self._config.slave, request, Priority.WRITE)

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from gateway.cli import record
+from gateway.cli import examine, record
 from gateway.cli.leaf import Exit, branch, data_option, leaf
-from gateway.cli.show import Show, local_time, point
+from gateway.cli.show import Show, local_time, observed, point
 from gateway.client import ask
 
 _COLUMNS = ("page.column.device", "cli.column.driver", "cli.column.health", "cli.column.seen", "cli.column.values")
@@ -38,11 +38,12 @@ def add(root: click.Group, lang: str) -> None:
                 if show.as_json:
                     show.document(observation)
                 else:
-                    show.line(_observed(show, observation))
+                    show.line(observed(show, observation))
         except KeyboardInterrupt:
             return Exit.OK
         return Exit.PROBLEM
 
+    examine.add(group, lang)
     record.add(group, lang)
 
 
@@ -50,14 +51,3 @@ def _row(show: Show, one: dict[str, Any]) -> list[str]:
     seen = local_time(one["last_seen"]) if one["last_seen"] else "–"
     values = ", ".join(point(show, value) for value in one["points"])
     return [one["id"], one["driver"], show.words(f"health.{one['health']}"), seen, values]
-
-
-def _observed(show: Show, one: dict[str, Any]) -> str:
-    match one["kind"]:
-        case "poll":
-            what = ", ".join(point(show, {"name": name, **value}) for name, value in one["points"].items())
-        case "scan":
-            what = f"{one['text']}  {one['aim'] or ''}"
-        case _:
-            what = f"{one['epc']}  ×{one['count']}"
-    return f"{local_time(one['at'])}  {what}".rstrip()

@@ -85,7 +85,7 @@ def _alone(recording: _Recording, config: Path, device: str, seconds: float | No
     from gateway.settings.load import load
 
     async def run() -> None:
-        async with alone(load(config), device, lambda _: None) as supervised:
+        async with alone(load(config), device) as (supervised, _):
             async for line in record(supervised, seconds):
                 recording.take(line)
 

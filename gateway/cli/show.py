@@ -82,6 +82,28 @@ def point(show: Show, one: dict[str, Any]) -> str:
     return f"{one['name']} {amount(one['value'], one['unit'])}"
 
 
+def said(show: Show, one: dict[str, Any]) -> str:
+    """What was observed, in words."""
+    match one["kind"]:
+        case "poll":
+            return ", ".join(point(show, {"name": name, **value}) for name, value in one["points"].items())
+        case "scan":
+            return f"{_printable(one['text'])}  {one['aim'] or ''}".rstrip()
+        case _:
+            heard = one.get("rssi_peak")
+            return f"{one['epc']}  ×{one['count']}" + ("" if heard is None else f"  {heard} dBm")
+
+
+def _printable(text: str) -> str:
+    """A code may hold anything: nothing of it shall steer the terminal."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def observed(show: Show, one: dict[str, Any]) -> str:
+    """With its time."""
+    return f"{local_time(one['at'])}  {said(show, one)}".rstrip()
+
+
 def _rich(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -110,6 +110,10 @@ class ColdRoom:
         raise KeyError(device)
         yield
 
+    async def test(self, device: str) -> AsyncIterator[Any]:
+        raise KeyError(device)
+        yield
+
     async def tail(self, stream: str | None, count: int, follow: bool) -> AsyncIterator[dict[str, Any]]:
         for _ in ():
             yield {}
