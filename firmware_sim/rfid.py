@@ -8,12 +8,15 @@ import asyncio
 import itertools
 import random
 import time
-from typing import Literal
 
+from firmware_sim import faults
 from firmware_sim.steering import command, commands, serve
 from firmware_sim.wire import Pty, Tcp, WireLog, open_wire
 
 KINDS = {"m100": "UHF RFID module (M100/R200), inventory"}
+FAULTS = {kind: faults.FAULTS[kind] for kind in ("half", "crc")} | {
+    "tag_crc": "a sound frame brings a tag whose own CRC is wrong"
+}
 
 FRAMINGS = {"bb": (0xBB, 0x7E), "aa": (0xAA, 0xDD)}
 
@@ -60,7 +63,7 @@ class Module:
         self._turn = 0
         self._rounds = 0  # left of a multi inventory
         self._power = 2600
-        self._spoil: Literal["crc", "checksum", "half"] | None = None
+        self._fault = ""  # of the next notification
         self._plugged = True
         self._hung = False
 
@@ -80,23 +83,23 @@ class Module:
         epc = self._field[self._turn % len(self._field)]
         pc = (len(epc) // 2 << 11).to_bytes(2, "big")
         rssi = random.randint(-62, -48)
-        crc = gen2_crc(pc + epc) ^ (0x0001 if self._spoil == "crc" else 0)
+        crc = gen2_crc(pc + epc) ^ (0x0001 if self._fault == "tag_crc" else 0)
         frame = self._frame(
             NOTIFICATION, SINGLE, rssi.to_bytes(1, "big", signed=True) + pc + epc + crc.to_bytes(2, "big")
         )
-        if self._spoil == "checksum":
+        if self._fault == "crc":
             frame = frame[:-2] + bytes((frame[-2] ^ 0xFF, frame[-1]))
-        elif self._spoil == "half":
+        elif self._fault == "half":
             frame = frame[: len(frame) // 2]
         # logged first: whoever has the frame finds it in the log
         if self._plugged:
             fields = {"epc": epc.hex().upper(), "pc": pc.hex().upper(), "rssi": rssi}
-            if self._spoil:
-                self._log("bad_tag", what=self._spoil, **fields)
+            if self._fault:
+                self._log("bad_tag", what=self._fault, **fields)
             else:
                 self._log("tag", **fields)
         self._wire.write(frame)
-        self._spoil = None
+        self._fault = ""
 
     async def _listen(self) -> None:
         buffer = b""
@@ -151,9 +154,11 @@ class Module:
         self._field.remove(bytes.fromhex(epc))
 
     @command
-    def corrupt(self, what: Literal["crc", "checksum", "half"] = "crc") -> None:
-        """Spoil the next tag notification: its Gen2 CRC, its checksum, or (half) cut it in two."""
-        self._spoil = what
+    def fault(self, kind: str) -> None:
+        """Spoil the next tag notification; the kinds of fault are below."""
+        if kind not in FAULTS:
+            raise ValueError(f"faults: {', '.join(FAULTS)}")
+        self._fault = kind
 
     @command
     def noise(self, hex: str) -> None:  # noqa: A002  the name of the command's argument

@@ -108,7 +108,7 @@ class LineScanner(Scanner):
         self._send(symbol(text, symbology))
 
     @command
-    def glue(self, texts: list[str], symbology: str | None = None) -> None:
+    def glued(self, texts: list[str], symbology: str | None = None) -> None:
         """Scan several codes, sent in one write."""
         self._send(*(symbol(text, symbology) for text in texts))
 
@@ -148,7 +148,7 @@ class SsiScanner(Scanner):
         self._ack_timeout = ack_timeout
         self._queue: asyncio.Queue[Symbol] = asyncio.Queue()
         self._answer: asyncio.Future[int] | None = None  # of the host, to the symbol that waits for one
-        self._corrupt = False
+        self._wrong_crc = False
 
     def _frame(self, one: Symbol, attempt: int = 1) -> bytes:
         kind = bytes((EAN13,)) if one.symbology == "]E0" else bytes((UNPROVEN,)) + (one.symbology or "").encode()
@@ -156,8 +156,8 @@ class SsiScanner(Scanner):
 
     def _transmit(self, one: Symbol, attempt: int) -> None:
         frame = self._frame(one, attempt)
-        if self._corrupt:
-            self._corrupt = False
+        if self._wrong_crc:
+            self._wrong_crc = False
             self.noise((frame[:-1] + bytes((frame[-1] ^ 0xFF,))).hex())
         else:
             self._wire.write(frame)
@@ -207,9 +207,9 @@ class SsiScanner(Scanner):
         self._queue.put_nowait(symbol(text, symbology))
 
     @command
-    def corrupt(self) -> None:
-        """The next transmission has a wrong checksum."""
-        self._corrupt = True
+    def crc(self) -> None:
+        """The checksum of the next transmission is wrong."""
+        self._wrong_crc = True
 
     async def work(self, every: float) -> None:
         await asyncio.gather(self._deliver(), self._listen(), self._collect(every))

@@ -70,7 +70,7 @@ async def test_module_by_itself(sim: StartSim) -> None:
     assert epcs(context) <= {line["epc"] for line in reader.log() if line["event"] == "tag"}
 
 
-@pytest.mark.parametrize("what", ["crc", "checksum", "half"])
+@pytest.mark.parametrize("what", ["tag_crc", "crc", "half"])
 async def test_damaged_notifications_are_no_reads(sim: StartSim, what: str) -> None:
     """A wrong tag CRC, a wrong checksum or half a frame costs that one read, is counted, and nothing else is lost."""
     reader, context = await sim("m100", "--every", "0", "--rate", "50"), MemoryContext("gate")
@@ -78,7 +78,7 @@ async def test_damaged_notifications_are_no_reads(sim: StartSim, what: str) -> N
         await context.until(lambda: context.healths == [(Health.ONLINE, None)])
         await reader.command("tag_in", epc=EPC)
         await context.until(lambda: EPC in epcs(context))
-        await reader.command("corrupt", what=what)
+        await reader.command("fault", kind=what)
         await context.until(lambda: context.healths[-1] == (Health.DEGRADED, "rfid_damaged"))
         await reader.command("tag_out", epc=EPC)
         await reader.command("tag_in", epc="30FF")

@@ -40,7 +40,7 @@ async def test_symbols_whole_torn_and_glued(sim: StartSim, terminator: str) -> N
         await context.until(lambda: context.healths == [(Health.ONLINE, None)])
         await gun.command("scan", text=GS1, symbology="]d2")
         await gun.command("split", text="6901234567892", symbology="]E0", at=2)
-        await gun.command("glue", texts=["A1", "B2"], symbology="]C0")
+        await gun.command("glued", texts=["A1", "B2"], symbology="]C0")
         await context.until(lambda: len(context.observations) == 4)
     assert told(context) == sent(gun)
     assert context.observations[0].data == GS1.encode()
@@ -179,7 +179,7 @@ async def test_ssi_bad_checksum_is_sent_again(sim: StartSim) -> None:
     gun, context = await sim("scanner-ssi", "--every", "0", "--ack-timeout", "3600"), MemoryContext("scan1")
     async with running(scanner(gun, context, protocol="ssi", idle_flush_ms=50)):
         await context.until(lambda: context.healths == [(Health.ONLINE, None)])
-        await gun.command("corrupt")
+        await gun.command("crc")
         await gun.command("scan", text="6901234567892", symbology="]E0")
         await context.until(lambda: context.committed)
     assert (Health.DEGRADED, "scan_dropped") in context.healths
