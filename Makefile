@@ -38,8 +38,9 @@ bench: .venv/test .venv-bench/ready ## measure, 25 minutes, and write docs/perfo
 	@tests/prepare
 	@$(bin)/python -m bench $(ARGS)
 
-contract: .venv/test ## make docs/contract again from the types
+contract: .venv/test ## make docs/contract and the schema of profiles again from the types
 	$(bin)/python -m sync.contract.document docs/contract
+	$(bin)/doorpost profile schema >config/profiles/profile.schema.json
 
 uv := .cache/uv/bin/uv
 compile := $(uv) pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

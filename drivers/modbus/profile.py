@@ -3,14 +3,16 @@
 Addresses are those on the wire, counted from 0: what a manual calls 30002 is function 4, address 1.
 """
 
+import json
 import math
 import tomllib
+from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from drivers.modbus.pdu import BIT_READS, READ_COILS, WRITE_COIL
 from model.errors import SettingsError
@@ -154,43 +156,33 @@ class OutputSpec(_Data):
 
 class Profile(_Data):
     """`evidence` says how far to trust it: read in the vendor's document, captured from the device, found in a public
-    repository only, or proposed by this project. A device with no output is never written.
+    repository only, proposed by this project, or written from memory. A device with no output is never written.
     """
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
     version: Annotated[int, Field(ge=1)]
     label: Label
-    evidence: Literal["vendor-doc", "capture", "repo", "proposed"]
+    evidence: Literal["vendor-doc", "capture", "repo", "proposed", "memory"]
     source: str
-    line: Line = Line()
+    line: Line | None = None
     read: Reading = Reading()
     record: Literal["poll", "change"] = "poll"
     heartbeat_s: Annotated[float, Field(gt=0)] = 60
     expect: tuple[Expected, ...] = ()
-    point: Annotated[tuple[PointSpec, ...], Field(min_length=1)]
+    point: tuple[PointSpec, ...]
     output: tuple[OutputSpec, ...] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        for names in ([p.name for p in self.point], [o.name for o in self.output], [e.name for e in self.expect]):
-            if twice := {name for name in names if names.count(name) > 1}:
-                raise PydanticCustomError("profile_name_twice", "a name stands twice", {"name": min(twice)})
-        for point in self.point:
-            if self.function_of(point) in BIT_READS:
-                if point.type != "bit" or point.bit is not None:
-                    raise PydanticCustomError("profile_not_bit", "functions 1 and 2 read bits", {"name": point.name})
-            elif point.type == "bit" and point.bit is None:
-                raise PydanticCustomError("profile_bit_missing", "which bit of the register?", {"name": point.name})
-            elif REGISTERS[point.type] > self.read.max_registers:
-                raise PydanticCustomError("profile_too_wide", "more registers than one read", {"name": point.name})
-        for output in self.output:
-            point_of = {p.name: (self.function_of(p), p.address) for p in self.point}
-            if point_of.get(output.name) != (READ_COILS, output.coil):
-                raise PydanticCustomError("profile_not_read_back", "its coil is no point", {"name": output.name})
+        """All that does not fit together, each at its place."""
+        found = [*_twice(self), *_unfit(self)]
+        if found:
+            raise ValidationError.from_exception_data(type(self).__name__, found)
         return self
 
     def function_of(self, point: PointSpec) -> int:
+        """That of the point itself, else the one of the profile."""
         return point.function or self.read.function
 
     @cached_property
@@ -224,6 +216,49 @@ class Profile(_Data):
         if device not in self._maps:
             self._maps[device] = PointMap(device, self.name, self.version, self._told, self.record, self.heartbeat_s)
         return self._maps[device]
+
+
+def _wrong(code: str, table: str, index: int, name: str) -> InitErrorDetails:
+    # the words for people are those of the catalogue; these are the ones of `profile_bad`
+    words = code.removeprefix("profile_").replace("_", " ")
+    return {
+        "type": PydanticCustomError(code, words, {"name": name}),
+        "loc": (table, index),
+        "input": name,
+    }
+
+
+# Where the rest of a profile is looked at nevertheless, a table that is wrong in itself is None: hence Any.
+
+
+def _twice(profile: Any) -> Iterator[InitErrorDetails]:
+    for table in ("point", "output", "expect"):
+        names = [part.name for part in getattr(profile, table) or ()]
+        yield from (_wrong("profile_name_twice", table, i, name) for i, name in enumerate(names) if name in names[:i])
+
+
+def _unfit(profile: Any) -> Iterator[InitErrorDetails]:
+    if profile.point is None or profile.read is None:
+        return
+    if not profile.point:
+        yield _wrong("profile_no_point", "point", 0, profile.name)
+    for i, point in enumerate(profile.point):
+        if profile.function_of(point) in BIT_READS:
+            if point.type != "bit" or point.bit is not None:
+                yield _wrong("profile_not_bit", "point", i, point.name)
+        elif point.type == "bit" and point.bit is None:
+            yield _wrong("profile_bit_missing", "point", i, point.name)
+        elif REGISTERS[point.type] > profile.read.max_registers:
+            yield _wrong("profile_too_wide", "point", i, point.name)
+    coils = {p.name: p.address for p in profile.point if profile.function_of(p) == READ_COILS}
+    for i, output in enumerate(profile.output or ()):
+        if coils.get(output.name) != output.coil:
+            yield _wrong("profile_not_read_back", "output", i, output.name)
+
+
+def json_schema() -> str:
+    """JSON Schema of a profile, for editors; what lies between two values is checked by `checked` alone."""
+    return json.dumps(Profile.model_json_schema(), ensure_ascii=False, indent=2)
 
 
 def known_profiles() -> list[str]:

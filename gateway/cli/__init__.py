@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from gateway.cli import config, device, discover, evidence, parts, run, store, view
+from gateway.cli import config, device, discover, evidence, parts, profile, run, store, view
 from gateway.cli.leaf import lang_option
 from model.texts import asked_language, text
 
@@ -14,7 +14,7 @@ from model.texts import asked_language, text
 def tree(lang: str) -> click.Group:
     """All commands, with their help in `lang`."""
     root = click.Group("doorpost", help=text("cli.doorpost.help", lang), params=[lang_option(lang)])
-    for part in (run, config, device, discover, view, store, evidence, parts):
+    for part in (run, config, device, discover, profile, view, store, evidence, parts):
         part.add(root, lang)
     return root
 

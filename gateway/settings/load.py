@@ -29,7 +29,7 @@ def load(path: Path) -> Settings:
         raw = path.read_bytes()
     except OSError as err:
         raise _unusable(path, None, "", SettingsError("settings_unreadable", why=err.strerror)) from err
-    text, data = _parsed(path, raw)
+    text, data = parsed(path, raw)
     report = Report(path, text, data)
     report.checked((), Envelope, data)
     gateway = _part(report, data, "gateway", Gateway)
@@ -60,7 +60,8 @@ def load(path: Path) -> Settings:
     )
 
 
-def _parsed(path: Path, raw: bytes) -> tuple[str, dict[str, Any]]:
+def parsed(path: Path, raw: bytes) -> tuple[str, dict[str, Any]]:
+    """The text of a TOML file and what stands in it. Raises SettingsInvalid."""
     try:
         text = raw.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as err:

@@ -13,7 +13,7 @@ from model.errors import DoorpostError
 
 M = TypeVar("M", bound=BaseModel)
 
-_NAMED_TABLES = ("bus", "device", "rule", "output")
+_NAMED_TABLES = ("bus", "device", "rule", "output", "point", "expect")
 _SOURCE_SHOWN = 120
 
 
@@ -43,9 +43,9 @@ class Report:
         return {part["id"] for part in found if isinstance(part, dict) and isinstance(part.get("id"), str)}
 
     def name(self, table: str, index: int) -> str:
-        """The id of a part, or `#3` where it has none."""
+        """The id of a part, the name of a profile's point, or `#3` where it has neither."""
         part = self._data[table][index]
-        named = part.get("id") if isinstance(part, dict) else None
+        named = part.get("id", part.get("name")) if isinstance(part, dict) else None
         return named if isinstance(named, str) else f"#{index + 1}"
 
     def checked(self, path: KeyPath, model: type[M], raw: object) -> M | None:
