@@ -134,7 +134,7 @@ def test_a_port_is_a_path_or_an_address(tmp_path: Path, port: str, right: bool) 
     serial, tcp = bus.format("modbus_rtu"), bus.format("modbus_tcp")
     expected = {
         SCANNER.replace("/dev/ttyACM0", port): None if right else "setting_port",
-        serial: None if port[0] == "/" else "setting_serial_port",
+        serial: None if right else "setting_port",
         tcp: None if right and port[0] == "t" else "setting_tcp_port",
     }
     for text, code in expected.items():
