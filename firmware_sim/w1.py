@@ -87,6 +87,7 @@ class Bus:
         self._conversion_s = conversion_s
         self._measured_at: float | None = None
         self._unread: set[str] = set()
+        self._measuring: dict[str, asyncio.Future[None]] = {}
         base.mkdir(parents=True, exist_ok=True)
         _clear(base)
         (base / BUS).mkdir()
@@ -114,9 +115,13 @@ class Bus:
                     await asyncio.sleep(_EVERY_S)
                     continue
                 self._fresh(file)
+                measuring = self._measuring[sensor.id] = asyncio.ensure_future(self._measure(sensor, writer))
                 try:
-                    await self._measure(sensor, writer)
+                    await asyncio.wait([measuring])
+                    if not measuring.cancelled():
+                        measuring.result()
                 finally:
+                    measuring.cancel()
                     os.close(writer)
             await asyncio.sleep(_EVERY_S)
 
@@ -126,8 +131,6 @@ class Bus:
             self._unread.discard(sensor.id)
             pause = max(0.0, (self._measured_at or 0) - time.monotonic())
         await asyncio.sleep(pause)
-        if not sensor.plugged:
-            return
         text, value = sensor.text()
         fault = sensor.fault
         sent = [(0.0, text.encode())] if fault is None else pieces(fault, text.encode())
@@ -208,6 +211,8 @@ class Bus:
         for one in self._meant(sensor):
             if one.plugged:
                 one.plugged = False
+                if one.id in self._measuring:
+                    self._measuring[one.id].cancel()
                 (self._base / one.id).unlink()
                 _remove(self._base / BUS / one.id)
 
