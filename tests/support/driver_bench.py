@@ -1,0 +1,319 @@
+"""Benches for drivers: the test itself plays the device, on a real port, in the manner that a question needs.
+
+A driver's bench stands in `tests/contract/drivers_*.py`; `tests/contract/test_drivers.py` asks every bench the same.
+"""
+
+import asyncio
+import fcntl
+import importlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from enum import Enum, auto
+from pathlib import Path
+from random import Random
+from typing import Any, ClassVar
+
+from firmware_sim.wire import Pty, Tcp
+from model.errors import TransientError
+from model.ports import Driver, Health
+from support.context import MemoryContext
+
+PATIENT_S = 5.0
+"""For devices that answer: a busy machine must not look like a silent device."""
+IMPATIENT_S = 0.3
+"""For devices that shall be found silent."""
+
+GARBAGE = Random(4).randbytes(48)
+DEVICE = "d1"
+
+
+class Manner(Enum):
+    """How the device says its words."""
+
+    WELL = auto()
+    SILENT = auto()
+    GARBAGE = auto()
+    HALF = auto()
+    SPLIT = auto()
+    """In pieces of one byte, with pauses."""
+    GLUED = auto()
+    """Two words in one piece."""
+    SLOW = auto()
+    """Within the driver's patience."""
+    LATE = auto()
+    """After it."""
+    STRANGER = auto()
+    """Another device hangs there, which speaks another protocol."""
+
+
+SOUND = {Manner.WELL, Manner.SPLIT, Manner.GLUED, Manner.SLOW}
+
+
+class BenchContext(MemoryContext):
+    """Memory, and the buses that the device hangs on."""
+
+    def __init__(self) -> None:
+        super().__init__(DEVICE)
+        self.buses: dict[str, Any] = {}
+
+    def bus(self, name: str) -> Any:
+        return self.buses[name]
+
+
+_benches: "list[type[Bench]]" = []
+
+
+class Bench(ABC):
+    """One device, and the hands that the questions need. Its words are numbered; each number is another value."""
+
+    family: ClassVar[str]
+    """The driver's folder under `drivers/`."""
+    name: ClassVar[str]
+    """Of the bench, in the folder's score card."""
+    impatient: ClassVar[dict[str, object]] = {}
+    """Constants of the driver that are made small where the device shall be found silent: dotted name -> value."""
+
+    moments: ClassVar[int] = 20
+    """At how many moments of its opening a run is cancelled, after each of its first steps."""
+
+    def __init_subclass__(cls) -> None:
+        if "name" in vars(cls):
+            _benches.append(cls)
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.manner = Manner.WELL
+        self.said: list[int] = []
+        """The words that went out whole and sound."""
+        self.asked = asyncio.Event()
+        """The driver has spoken to the device."""
+
+    @abstractmethod
+    def driver(self, context: BenchContext, patience_s: float, port: str | None = None) -> Driver:
+        """The driver as the settings would make it, on the bench's port unless another is named."""
+
+    @abstractmethod
+    def number(self, observation: Any) -> int | None:
+        """Which word an observation tells; None where it has no value."""
+
+    @abstractmethod
+    async def plug(self) -> None:
+        """The device is there, or there again."""
+
+    @abstractmethod
+    def unplug(self) -> None:
+        """The device is gone, or not there yet."""
+
+    @abstractmethod
+    def next(self) -> None:
+        """There is something new to say."""
+
+    async def close(self) -> None:
+        self.unplug()
+
+    @property
+    def absent(self) -> str:
+        """A port that is not there."""
+        return str(self.directory / "absent")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Somebody else has the port for himself. OSError where that cannot be."""
+        yield
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """The port is there, and we have no right to open it."""
+        yield
+
+    def told(self, context: BenchContext) -> list[int]:
+        """The words that were observed. AssertionError where one was invented or came in another order."""
+        told = [number for number in map(self.number, context.observations) if number is not None]
+        assert set(told) <= set(self.said), f"told {told}, said {self.said}"
+        assert told == sorted(told), f"told {told}"
+        return told
+
+
+class LineBench(Bench):
+    """A device on a pseudo terminal, or on a TCP port where `tcp`."""
+
+    tcp: ClassVar[bool] = False
+    stranger: ClassVar[bytes]
+    """Golden bytes of another protocol."""
+
+    @abstractmethod
+    def word(self, n: int) -> bytes:
+        """Word number n, as this device says it now."""
+
+    @abstractmethod
+    def hear(self, asked: bytes) -> None:
+        """The driver has said this: `speak` what the device answers to it."""
+
+    def next(self) -> None:
+        self._n += 1
+        self._say()
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._n = 0
+        self._patience_s = PATIENT_S
+        self._wire: Pty | Tcp | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def port(self) -> str:
+        assert self._wire
+        return self._wire.endpoint
+
+    @property
+    def absent(self) -> str:
+        return "tcp://127.0.0.1:1" if self.tcp else super().absent  # nobody listens there
+
+    async def plug(self) -> None:
+        if self._wire:
+            self._wire.replug()
+            return
+        if self.tcp:
+            self._wire = Tcp("127.0.0.1", 0)
+            await self._wire.start()
+        else:
+            self._wire = Pty(self.directory / "port")
+        self._later(self._listen(self._wire))
+
+    def unplug(self) -> None:
+        assert self._wire
+        self._wire.unplug()
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.unplug()
+        if isinstance(self._wire, Tcp) and self._wire._server:
+            self._wire._server.close()
+            await self._wire._server.wait_closed()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        if self.tcp:  # has no owner
+            yield
+            return
+        fd = os.open(self.port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        finally:
+            os.close(fd)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        Path(self.port).chmod(0)
+        with nobody():
+            yield
+
+    def speak(self, data: bytes, says: int | None = None) -> None:
+        """Put these bytes on the line in the manner of the moment; `says` is the number of the word in them."""
+        assert self._wire
+        write = self._wire.write
+        if says is not None and self.manner in SOUND:
+            self.said.append(says)
+        match self.manner:
+            case Manner.WELL | Manner.GLUED:
+                write(data)
+            case Manner.GARBAGE:
+                write(GARBAGE)
+            case Manner.HALF:
+                write(data[: len(data) // 2])
+            case Manner.SPLIT:
+                self._later(self._dribble(data))
+            case Manner.SLOW:
+                asyncio.get_running_loop().call_later(0.1, write, data)
+            case Manner.LATE:
+                asyncio.get_running_loop().call_later(1.5 * self._patience_s, write, data)
+            case Manner.STRANGER:
+                write(self.stranger)
+
+    def _say(self) -> None:
+        """By itself, unasked."""
+        if self.manner is Manner.GLUED:
+            first, self._n = self._n, self._n + 1
+            self.said.append(first)
+            self.speak(self.word(first) + self.word(self._n), self._n)
+        else:
+            self.speak(self.word(self._n), self._n)
+
+    async def _dribble(self, data: bytes) -> None:
+        assert self._wire
+        for byte in data:
+            self._wire.write(bytes((byte,)))
+            await asyncio.sleep(0.002)  # a pause is what is wanted
+
+    async def _listen(self, wire: Pty | Tcp) -> None:
+        while True:
+            heard = await wire.read()
+            self.asked.set()
+            self.hear(heard)
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class PolledBench(LineBench):
+    """It speaks only when it is asked, and says the newest word each time."""
+
+    def next(self) -> None:
+        self._n += 1
+
+    def answer(self) -> None:
+        """`speak` the newest word. Glued: with an answer behind it that nobody has asked for."""
+        second = self.word(self._n + 1000) if self.manner is Manner.GLUED else b""
+        self.speak(self.word(self._n) + second, self._n)
+
+
+@asynccontextmanager
+async def kept(bench: Bench, patience_s: float = PATIENT_S) -> AsyncIterator[BenchContext]:
+    """The driver at work as the supervisor keeps it, but for the supervisor's pauses."""
+    context = BenchContext()
+    driver = bench.driver(context, patience_s)
+
+    async def keep() -> None:
+        while True:
+            try:
+                await driver.run()
+            except TransientError as err:
+                context.health(Health.OFFLINE, err)
+            await asyncio.sleep(0.01)
+
+    async with asyncio.TaskGroup() as group:  # a crash of the driver ends the test at once
+        work = group.create_task(keep())
+        yield context
+        work.cancel()
+    bench.told(context)
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # the listing's own descriptor counts each time
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Root may open everything: the block runs without its rights."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if me == 0:
+            os.seteuid(me)
+
+
+def benches(directory: Path) -> list[type[Bench]]:
+    """All that stand in `drivers_*.py` of that directory, and have a name."""
+    for path in sorted(directory.glob("drivers_*.py")):
+        importlib.import_module(f"{directory.name}.{path.stem}")
+    return _benches
