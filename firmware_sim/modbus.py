@@ -74,6 +74,9 @@ def arguments(parser: argparse.ArgumentParser, kind: str) -> None:
     parser.add_argument("--baud", type=int, default=9600, help="how fast the bytes go by; 0 takes no time (9600)")
     parser.add_argument("--turnaround", type=float, default=0, metavar="MS", help="how long a slave thinks (0)")
     parser.add_argument("--echo", action="store_true", help="an adapter that lets the master hear its own bytes")
+    parser.add_argument(
+        "--own-speed", action="store_true", help="deaf to a port that is set to another speed than --baud"
+    )
     parser.add_argument("--strict", action="store_true", help="ignore requests without 3.5 characters of silence")
 
 
@@ -82,6 +85,7 @@ async def run(kind: str, args: argparse.Namespace, log: WireLog) -> None:
     slaves = {unit: FAMILIES[family].build(unit, log) for unit, family in members.items()}
     wire = await open_wire(args.port, args.listen)
     timing = Timing(args.baud, args.turnaround / 1000)
-    link = Link(wire, slaves.values(), log, timing, tcp=args.tcp, echo=args.echo, strict=args.strict)
+    manners = {"tcp": args.tcp, "echo": args.echo, "strict": args.strict, "own_speed": args.own_speed}
+    link = Link(wire, slaves.values(), log, timing, **manners)
     ready = {"endpoint": wire.endpoint, "kind": kind, "slaves": members}
     await serve(ready, commands(COMMANDED[kind](slaves, wire, log, tcp=args.tcp)), link.serve())

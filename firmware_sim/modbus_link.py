@@ -95,11 +95,21 @@ class Link:
     """Serves slaves on one wire, on which a frame ends where its length says so, as it does for many a slave.
 
     `echo` is an adapter that hears itself and lets the master hear it too. `strict` is how the standard has it: silence
-    begins and ends a frame; a request too soon after a reply, or with anything else around it, is not heard.
+    begins and ends a frame; a request too soon after a reply, or with anything else around it, is not heard. With
+    `own_speed` nothing is heard of a master whose port has another speed.
     """
 
     def __init__(
-        self, wire: Wire, slaves: Iterable[Slave], log: WireLog, timing: Timing, *, tcp: bool, echo: bool, strict: bool
+        self,
+        wire: Wire,
+        slaves: Iterable[Slave],
+        log: WireLog,
+        timing: Timing,
+        *,
+        tcp: bool,
+        echo: bool,
+        strict: bool,
+        own_speed: bool,
     ) -> None:
         self._wire = wire
         self._slaves = tuple(slaves)
@@ -109,6 +119,7 @@ class Link:
         self._framing: Framing = TcpFraming() if tcp else RtuFraming()
         self._echo = echo
         self._strict = strict and not tcp
+        self._own_speed = own_speed
         self._free_at = 0.0
         """When the last byte so far is through."""
         self._replied_at = 0.0
@@ -132,7 +143,7 @@ class Link:
 
     async def _serve_by_silence(self) -> None:
         while True:
-            data = await self._wire.read()
+            data = await self._read()
             pause = _now() - self._replied_at
             await self._pass(data)
             while True:
@@ -150,9 +161,17 @@ class Link:
 
     async def _heard(self, patience_s: float | None) -> bytes:
         """Bytes of the master, when their time on the line is over. Raises TimeoutError."""
-        data = await asyncio.wait_for(self._wire.read(), patience_s)
+        data = await asyncio.wait_for(self._read(), patience_s)
         await self._pass(data)
         return data
+
+    async def _read(self) -> bytes:
+        """Bytes that can be understood: to others they are noise."""
+        while True:
+            data = await self._wire.read()
+            if not self._own_speed or self._wire.speed in (None, self._timing.baud):
+                return data
+            self._log("fault", kind="other_speed", baud=self._wire.speed)
 
     async def _pass(self, data: bytes) -> None:
         if self._echo:

@@ -3,10 +3,14 @@
 import asyncio
 import json
 import os
+import re
+import termios
 import time
 import tty
 from pathlib import Path
 from typing import Any, Protocol
+
+_SPEEDS = {value: int(name[1:]) for name, value in vars(termios).items() if re.fullmatch(r"B[1-9]\d*", name)}
 
 
 class Unusable(Exception):
@@ -42,6 +46,11 @@ class Wire(Protocol):
     """The simulator's end of a byte stream. While it is unplugged, `write` goes nowhere and `read` waits."""
 
     endpoint: str
+
+    @property
+    def speed(self) -> int | None:
+        """What the other side has set its port to, in baud; None where there is no such thing."""
+        ...
 
     async def read(self) -> bytes: ...
     def write(self, data: bytes) -> None: ...
@@ -102,6 +111,12 @@ class Pty:
         if data:
             self._rx.put_nowait(data)
 
+    @property
+    def speed(self) -> int | None:
+        if self._slave < 0:
+            return None
+        return _SPEEDS.get(termios.tcgetattr(self._slave)[5])
+
     async def read(self) -> bytes:
         return await self._rx.get()
 
@@ -127,6 +142,8 @@ def _stand(link: Path, name: str) -> None:
 
 class Tcp:
     """A listening socket that serves one client at a time, as serial servers do; a new client takes over."""
+
+    speed = None
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host

@@ -14,7 +14,7 @@ from firmware_sim.modbus_link import Link, Timing
 from firmware_sim.modbus_spoiling import NOT_ON_TCP
 from firmware_sim.modbus_thermometers import XY_MD02, Thermometer
 from firmware_sim.wire import WireLog
-from support.modbus import raw
+from support.modbus import eventually, raw
 from support.sims import StartSim
 
 Command = tuple[str, dict[str, Any]]
@@ -285,6 +285,7 @@ class Line(WireLog):
     """
 
     endpoint = ""
+    speed = None
 
     def __init__(self, *requests: str) -> None:
         super().__init__(None, "")
@@ -322,7 +323,7 @@ class Line(WireLog):
         slave = Thermometer(XY_MD02, 1, self)
         slave.set(30.5, 54.6)
         slave.guard_s = guard_s
-        link = Link(self, [slave], self, timing, tcp=False, echo=False, strict=strict)
+        link = Link(self, [slave], self, timing, tcp=False, echo=False, strict=strict, own_speed=False)
         serving = asyncio.create_task(link.serve())
         async with asyncio.timeout(20):
             await self.over.wait()
@@ -351,3 +352,14 @@ async def test_a_device_that_needs_a_pause() -> None:
     line = Line(ASK, ASK)
     await line.serve(Timing(0, 0.0), 0.5, strict=True)
     assert line.unheard == 1
+
+
+async def test_a_slave_at_another_speed_hears_nothing(sim: StartSim) -> None:
+    """The speed that the master has given its port decides, as with a UART."""
+    sensor = await sim("xy-md02", "--baud", "4800", "--own-speed")
+    with serial.Serial(sensor.endpoint, 9600, timeout=2) as port:
+        port.write(bytes.fromhex(ASK))
+        await eventually(lambda: [(entry["kind"], entry["baud"]) for entry in sensor.log()] == [("other_speed", 9600)])
+        port.baudrate = 4800
+        port.write(bytes.fromhex(NEXT))
+        assert await asyncio.to_thread(port.read, 7) == bytes.fromhex(REPLY_TO_NEXT)
