@@ -1,0 +1,41 @@
+"""A blocking call beside the event loop."""
+
+import asyncio
+import threading
+from typing import Any
+
+from drivers.w1.worker import Worker
+
+
+def _ended(worker: Worker[bool]) -> None:
+    assert worker._thread
+    worker._thread.join()
+
+
+async def test_what_comes_too_late_is_dropped() -> None:
+    """Without a word, and the call is made anew only when the one before has ended."""
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, complaint: complaints.append(complaint))
+    calls: list[None] = []
+    gate = threading.Event()
+
+    def work() -> bool:
+        calls.append(None)
+        return gate.wait()
+
+    worker = Worker(work)
+    assert [await worker.result(0.01), await worker.result(0.01)] == [None, None]
+    assert len(calls) == 1
+    gate.set()
+    _ended(worker)
+    assert await worker.result(20) is True
+    assert not complaints
+
+
+def test_the_end_of_the_loop_waits_for_nobody() -> None:
+    """And the call that ends after it complains to nobody."""
+    gate = threading.Event()
+    worker = Worker(gate.wait)
+    assert asyncio.run(worker.result(0.01)) is None
+    gate.set()
+    _ended(worker)
