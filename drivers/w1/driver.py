@@ -9,7 +9,7 @@ from drivers.common.line import Condition
 from drivers.w1.codec import Sensor
 from drivers.w1.config import W1Config
 from drivers.w1.worker import Worker
-from model.errors import TransientError
+from model.errors import SettingsError, TransientError
 from model.observation import Point, PointMap, Poll, Quality
 from model.ports import Context
 
@@ -35,7 +35,11 @@ class W1Device:
 
     @staticmethod
     def point_map(config: W1Config) -> PointMap:
-        """Millidegrees, as the kernel gives them."""
+        """Millidegrees, as the kernel gives them. Raises SettingsError `w1_sensor_twice`."""
+        names: dict[str, str] = {}
+        for name, sensor in config.sensors.items():
+            if names.setdefault(sensor, name) != name:
+                raise SettingsError("w1_sensor_twice", sensor=sensor, name=name, owner=names[sensor])
         return PointMap(config.id, "ds18b20", 1, tuple(Point(name, "Cel", 0.001) for name in config.sensors))
 
     async def run(self) -> None:

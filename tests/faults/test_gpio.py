@@ -1,5 +1,6 @@
 """Contacts and relays on a GPIO chip: the real libgpiod in a child process, over a kernel that the test plays."""
 
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from drivers.gpio.config import GpioConfig
 from drivers.gpio.driver import GpioDevice
-from model.errors import SettingsError
+from model.errors import PermanentError, SettingsError
+from support.context import MemoryContext
 from support.gpio import Child, Chip, start
 
 RARELY = 60
@@ -175,6 +177,23 @@ async def test_cancelled_it_leaves_nothing(chip: Chip, begin: Start) -> None:
     await child.command("cancel")
     await child.command("run")  # it could not take them otherwise
     await child.until_poll(door=0)
+
+
+async def test_settings_that_the_chip_refuses(chip: Chip, begin: Start) -> None:
+    """To try them again is of no use."""
+    chip.refusing = True
+    child = await begin({"door": {"line": 17}})
+    while child.said[-1:] == [] or child.said[-1][:2] != ["PermanentError", "gpio_refused"]:
+        await child.line()
+
+
+async def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told how to get it."""
+    monkeypatch.setitem(sys.modules, "gpiod", None)
+    settings = {"id": "io", "driver": "gpio", "chip": "/dev/gpiochip0", "inputs": {"door": {"line": 17}}}
+    with pytest.raises(PermanentError) as told:
+        await GpioDevice(GpioConfig.model_validate(settings), MemoryContext("io")).run()
+    assert told.value.code == "gpio_extra_missing"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from drivers.w1 import driver
 from drivers.w1.config import W1Config
 from drivers.w1.driver import W1Device
-from model.errors import TransientError
+from model.errors import SettingsError, TransientError
 from model.ports import Health
 from support.context import MemoryContext, running
 from support.sims import Sim, StartSim
@@ -198,3 +198,14 @@ async def test_nothing_is_replaced(sim: StartSim, tmp_path: Path) -> None:
     (tmp_path / "precious").touch()
     with pytest.raises(AssertionError):
         await begin(sim, tmp_path)
+
+
+def test_one_sensor_has_one_name() -> None:
+    """Told with the settings: a line that was copied and not changed."""
+    config = W1Config.model_validate({"id": "t", "driver": "ds18b20", "sensors": {"room": ROOM, "pipe": ROOM}})
+    with pytest.raises(SettingsError) as told:
+        W1Device.point_map(config)
+    assert (told.value.code, told.value.params) == (
+        "w1_sensor_twice",
+        {"sensor": ROOM, "name": "pipe", "owner": "room"},
+    )

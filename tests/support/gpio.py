@@ -80,7 +80,7 @@ class Chip:
 
     def __init__(self, path: Path, lines: int = 28) -> None:
         self.path = path
-        self.denied = False
+        self.denied = self.refusing = False
         self.lines = [Line() for _ in range(lines)]
         self._taken: dict[int, Taken] = {}
         self._handles = 0
@@ -180,6 +180,8 @@ class Chip:
     def _take(self, data: bytes, fds: list[int]) -> bytes:
         *offsets, consumer, config, count, _buffer, _fd = _REQUEST.unpack(data)
         offsets = offsets[:count]
+        if self.refusing:
+            raise OSError(errno.EINVAL, "")
         if any(self.lines[offset].consumer for offset in offsets):
             raise OSError(errno.EBUSY, "")
         flags, attributes = _CONFIG.unpack_from(config)
