@@ -86,7 +86,7 @@ levels = st.sampled_from([0, 1, None])
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 60), levels, levels), max_size=30),
+    st.lists(st.tuples(st.integers(0, 60), levels, levels), max_size=15),
     st.builds(
         ContactSpec,
         normally=st.sampled_from(["open", "closed"]),

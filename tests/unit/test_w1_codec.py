@@ -77,7 +77,11 @@ def test_85_degrees_may_be_true() -> None:
         assert sensor.read(measured(sixteenths)) == (sixteenths * 1000 // 16, GOOD)
 
 
-@given(st.lists(st.binary(max_size=90) | st.from_regex(rb"([0-9a-f]{2} ){9}: crc=.. YES\n([0-9a-f]{2} ){9}t=-?\d+\n")))
+memories = st.binary(min_size=8, max_size=8).map(lambda m: m + bytes((crc8(m),))) | st.binary(min_size=9, max_size=9)
+files = st.builds(lambda memory, value: file(memory.hex(" "), value), memories, st.integers(-200_000, 200_000))
+
+
+@given(st.lists(st.integers(-0x8000, 0x7FFF).map(measured) | files | st.binary(max_size=90), max_size=5))
 def test_any_text(texts: list[bytes]) -> None:
     """Nothing is raised; a value that is good is what bytes with their own checksum say, within what the sensor measures."""
     sensor = Sensor()
