@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from drivers.common.ports import Machine, holders_of
+from drivers.common.ports import named
 from gateway import told
 from gateway.status import Problem
 from gateway.supervisor import Supervised
@@ -76,8 +76,7 @@ async def _closed(line: Supervised, port: str) -> DriverError | None:
     problem = line.problem
     if problem is None or not problem.code.startswith("port_"):
         return None
-    holders = holders_of(port, Machine()) if problem.code == "port_busy" else ()
-    return TransientError("port_held", port=port, holder=", ".join(map(str, holders))) if holders else problem
+    return named(problem, port)
 
 
 def _how(config: Any) -> str:

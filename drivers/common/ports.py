@@ -143,6 +143,12 @@ def holders_of(port: str, machine: Machine) -> tuple[Holder, ...]:
     return tuple(holder for holder, held in _processes(machine)[0] if node in held)
 
 
+def named(problem: DriverError, port: str) -> DriverError:
+    """The same problem; a busy port with the names of those who hold it, where they may be known."""
+    holders = holders_of(port, Machine()) if problem.code == "port_busy" else ()
+    return TransientError("port_held", port=port, holder=", ".join(map(str, holders))) if holders else problem
+
+
 def _line(*path: str | Path) -> str | None:
     try:
         return Path(*path).read_text(encoding="utf-8", errors="replace").strip()

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli import discover_modbus
 from gateway.cli.leaf import Exit, branch, leaf
 from gateway.cli.show import Show
 
@@ -27,6 +28,8 @@ def add(root: click.Group, lang: str) -> None:
         from drivers.common.ports import Machine, find_ports
 
         return tell_ports(show, find_ports(Machine()))
+
+    discover_modbus.add(group, lang)
 
 
 def tell_ports(show: Show, found: "Found") -> Exit:

@@ -22,6 +22,7 @@ class Exit(IntEnum):
     NO_DAEMON = 4
     UNREADABLE = 65
     SETTINGS = 78
+    INTERRUPTED = 130
 
 
 def lang_option(lang: str) -> click.Option:
