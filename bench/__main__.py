@@ -15,7 +15,7 @@ from bench import machine, table
 from bench.options import Options
 from bench.report import Target
 
-NAMES = ("append", "disk", "way", "drain", "resume", "alarm", "idle", "flat")
+NAMES = ("append", "disk", "way", "drain", "resume", "alarm", "idle", "flat", "rtu", "tcp", "buses")
 HERE = Path(__file__).parent.parent
 RESULTS = HERE / ".cache" / "bench"
 TOOLS = HERE / ".venv-bench" / "bin"

@@ -1,6 +1,7 @@
 """The line to a device: a port's bytes, whose silence can be waited for, and health that does not flap."""
 
 import asyncio
+import math
 
 from drivers.common.tap import TAPS
 from model.errors import DriverError, TransientError
@@ -20,6 +21,8 @@ class Line(asyncio.Protocol):
         self._taps = TAPS.get()
         self._loop = asyncio.get_running_loop()
         self._held = b""
+        self._deadline = math.inf
+        self._timer: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._paused = False
@@ -44,15 +47,30 @@ class Line(asyncio.Protocol):
 
     async def _something(self, seconds: float | None) -> None:
         """Until bytes have come, the port is gone or the time is over."""
+        if seconds is not None:
+            self._wake_at(self._loop.time() + max(0.0, seconds))
         self._waiter = self._loop.create_future()
-        # the loop looks at its ports before its clock
-        timer = None if seconds is None else self._loop.call_later(max(0.0, seconds), self._wake)
         try:
             await self._waiter
         finally:
             self._waiter = None
-            if timer:
-                timer.cancel()
+            self._deadline = math.inf
+
+    def _wake_at(self, deadline: float) -> None:
+        """A timer that is set earlier is left as it is, and set anew when it is due: most reads end before their time."""
+        self._deadline = deadline
+        if self._timer is None or self._timer.when() > deadline:
+            if self._timer:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(deadline, self._due)
+
+    def _due(self) -> None:
+        assert self._timer
+        due, self._timer = self._timer.when(), None
+        if due >= self._deadline:
+            self._wake()  # the loop looks at its ports before its clock
+        elif self._deadline < math.inf:
+            self._wake_at(self._deadline)
 
     async def write(self, data: bytes) -> None:
         """Returns once the port has taken nearly all of it."""
@@ -66,6 +84,11 @@ class Line(asyncio.Protocol):
         if self._room:
             await self._room
             self._check()
+
+    async def lost(self) -> None:
+        """Wait for the end of the connection, which is always an error. Raises TransientError `port_gone`."""
+        await asyncio.shield(self._closed)
+        self._check()
 
     async def close(self) -> None:
         """Returns once the port is free again."""
@@ -97,6 +120,8 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone = str(exc) if exc else "end of stream"
+        if self._timer:
+            self._timer.cancel()
         self._wake()
         self.resume_writing()
         if not self._closed.done():
@@ -109,6 +134,20 @@ class Line(asyncio.Protocol):
         room, self._room = self._room, None
         if room and not room.done():
             room.set_result(None)
+
+
+class SocketLine(Line, asyncio.BufferedProtocol):
+    """A line whose transport fills our buffer: for a plain one asyncio makes a quarter of a megabyte anew for each read."""
+
+    def __init__(self, port: str) -> None:
+        super().__init__(port)
+        self._buffer = bytearray(4096)
+
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._buffer[:nbytes]))
 
 
 class Condition:

@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from drivers.common.config import SerialDeviceConfig
-from drivers.common.line import Line
+from drivers.common.line import Line, SocketLine
 from model.errors import TransientError
 
 CONNECT_TIMEOUT_S = 5.0
@@ -86,7 +86,7 @@ async def open_transport(
 async def _open_tcp(port: str) -> Line:
     url = urlsplit(port)
     assert url.hostname and url.port, "the settings were checked"
-    line = Line(port)
+    line = SocketLine(port)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             transport, _ = await asyncio.get_running_loop().create_connection(lambda: line, url.hostname, url.port)

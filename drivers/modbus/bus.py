@@ -1,10 +1,8 @@
-"""The owner of a Modbus port: all devices on it ask through one queue; only what a profile allows is written."""
+"""The owner of a Modbus port: its devices ask one after the other; only what a profile allows is written."""
 
 import asyncio
 from abc import ABC, abstractmethod
-from enum import IntEnum
-from itertools import count
-from typing import Annotated, Literal, NamedTuple, Protocol
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -15,16 +13,9 @@ from drivers.modbus.pdu import Request, SlaveError, SlaveMissed
 from drivers.modbus.rtu import RtuFraming
 from drivers.modbus.slave import Slave, Terms
 from drivers.modbus.tcp import TcpFraming
+from drivers.modbus.turns import Priority, Turns
 from model.errors import PermanentError, TransientError
 from model.ports import Context, Health
-
-
-class Priority(IntEnum):
-    """Lower goes first."""
-
-    WRITE = 0
-    URGENT = 1
-    NORMAL = 2
 
 
 class Framing(Protocol):
@@ -34,16 +25,6 @@ class Framing(Protocol):
     async def exchange(self, slave: Slave, request: Request) -> bytes: ...
 
 
-class _Job(NamedTuple):
-    """Sorts by priority, then by age."""
-
-    priority: Priority
-    number: int
-    slave: Slave
-    request: Request
-    reply: "asyncio.Future[bytes]"
-
-
 class ModbusBus(ABC):
     """The part that does not depend on the wire."""
 
@@ -51,9 +32,9 @@ class ModbusBus(ABC):
         self._name = name
         self._context = context
         self._slaves: dict[int, Slave] = {}
-        self._numbers = count()
-        self._jobs: asyncio.PriorityQueue[_Job] | None = None
-        self._open_replies: set[asyncio.Future[bytes]] = set()
+        self._turns = Turns()
+        self._framing: Framing | None = None
+        self._over: asyncio.Future[None] | None = None
         self.opened = 0
         """How often the port was opened: what hangs on it may be something else each time."""
 
@@ -73,61 +54,62 @@ class ModbusBus(ABC):
         slave = self._slaves.get(address)
         if slave is None or not (request.reads or request.targets <= slave.terms.writes):
             raise PermanentError("write_forbidden", bus=self._name, slave=address, function=request.function)
-        if self._jobs is None:
-            raise TransientError("bus_down", bus=self._name)
-        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._open_replies.add(reply)
-        self._jobs.put_nowait(_Job(priority, next(self._numbers), slave, request, reply))
+        framing = self._framing
+        while framing is not None and framing is self._framing:
+            if (wait_s := self._wait_s(framing, slave, request)) > 0:
+                assert self._over
+                await asyncio.wait({self._over}, timeout=wait_s)
+                continue
+            await self._turns.take(priority)
+            try:
+                if framing is self._framing and self._wait_s(framing, slave, request) <= 0:
+                    return await self._exchange(framing, slave, request)
+            finally:
+                self._turns.give()
+        raise TransientError("bus_down", bus=self._name)
+
+    def _wait_s(self, framing: Framing, slave: Slave, request: Request) -> float:
+        rest_s = slave.patience.rests_for(asyncio.get_running_loop().time())
+        if rest_s > 0 and not request.reads:
+            raise slave.patience.again()
+        return max(framing.ready_in(slave), rest_s)
+
+    async def _exchange(self, framing: Framing, slave: Slave, request: Request) -> bytes:
         try:
-            return await reply
-        finally:
-            self._open_replies.discard(reply)
+            return await framing.exchange(slave, request)
+        except SlaveError as err:
+            if isinstance(err, SlaveMissed):
+                slave.patience.missed(err, asyncio.get_running_loop().time())
+            raise
+        except TransientError as err:  # the port's
+            if framing is self._framing and self._over and not self._over.done():
+                self._over.set_exception(err)
+            raise TransientError("bus_down", bus=self._name) from err
 
     async def run(self) -> None:
         """Serve until cancelled. When the port goes, all who wait get `bus_down`. Raises DriverError."""
         line = await self._open()
+        self._over = asyncio.get_running_loop().create_future()
+        lost = asyncio.ensure_future(line.lost())
         try:
-            self._jobs = asyncio.PriorityQueue()
+            self._framing = self._new_framing(line)
             self.opened += 1
             self._context.health(Health.ONLINE)
-            await self._serve(self._framing(line), self._jobs)
+            done, _ = await asyncio.wait({lost, self._over}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in done:
+                ended.result()
         finally:
-            self._jobs = None
-            for reply in list(self._open_replies):
-                if not reply.done():
-                    reply.set_exception(TransientError("bus_down", bus=self._name))
+            self._framing = None
+            lost.cancel()
+            self._over.cancel()
+            self._turns.close(TransientError("bus_down", bus=self._name))
             await line.close()
-
-    async def _serve(self, framing: Framing, jobs: asyncio.PriorityQueue[_Job]) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            job = await jobs.get()
-            if job.reply.done():
-                continue  # nobody waits for it any more
-            rest_s = job.slave.patience.rests_for(loop.time())
-            if rest_s > 0 and not job.request.reads:
-                job.reply.set_exception(job.slave.patience.again())
-                continue
-            wait_s = max(framing.ready_in(job.slave), rest_s)
-            if wait_s > 0:
-                loop.call_later(wait_s, jobs.put_nowait, job)
-                continue
-            try:
-                data = await framing.exchange(job.slave, job.request)
-            except SlaveError as err:
-                if isinstance(err, SlaveMissed):
-                    job.slave.patience.missed(err, loop.time())
-                if not job.reply.done():
-                    job.reply.set_exception(err)
-            else:
-                if not job.reply.done():
-                    job.reply.set_result(data)
 
     @abstractmethod
     async def _open(self) -> Line: ...
 
     @abstractmethod
-    def _framing(self, line: Line) -> Framing: ...
+    def _new_framing(self, line: Line) -> Framing: ...
 
 
 class ModbusRtuConfig(BusConfig):
@@ -152,7 +134,7 @@ class ModbusRtuBus(ModbusBus):
         c = self._config
         return await open_transport(c.port, baudrate=c.baudrate, parity=c.parity, stopbits=c.stopbits)
 
-    def _framing(self, line: Line) -> Framing:
+    def _new_framing(self, line: Line) -> Framing:
         return RtuFraming(line, self._config.baudrate)
 
 
@@ -172,5 +154,5 @@ class ModbusTcpBus(ModbusBus):
     async def _open(self) -> Line:
         return await open_transport(self._config.port)
 
-    def _framing(self, line: Line) -> Framing:
+    def _new_framing(self, line: Line) -> Framing:
         return TcpFraming(line, self._config.port)

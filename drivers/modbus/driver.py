@@ -11,7 +11,7 @@ from drivers.common.config import DeviceConfig, Id
 from drivers.common.contact import Contacts, ContactSpec, check_contacts
 from drivers.common.line import Condition
 from drivers.modbus.budget import poll_s
-from drivers.modbus.bus import ModbusBus, ModbusRtuConfig, ModbusTcpConfig, Priority
+from drivers.modbus.bus import ModbusBus, ModbusRtuConfig, ModbusTcpConfig
 from drivers.modbus.decode import decoder
 from drivers.modbus.identity import OtherDevice, prove
 from drivers.modbus.patience import GIVE_UP_AFTER
@@ -20,6 +20,7 @@ from drivers.modbus.plan import plan
 from drivers.modbus.probe import probe
 from drivers.modbus.profile import OutputSpec, load_profile
 from drivers.modbus.slave import Terms
+from drivers.modbus.turns import Priority
 from model.errors import PermanentError, TransientError
 from model.observation import PointMap, Poll, Quality
 from model.ports import Context, Probed

@@ -4,7 +4,7 @@ from drivers.modbus.pdu import SlaveMissed
 
 FIRST_S = 0.3
 """For a slave of which nothing is known."""
-LEAST_S = 0.1
+LEAST_S = 0.2
 """Serial servers, USB adapters and a busy processor need that much at times, whatever the slave does."""
 MOST_S = 2.0
 _LEARNT_AFTER = 10

@@ -135,25 +135,33 @@ class RtuFraming:
         sent = self._loop.time()
         air_s = (len(frame) + request.reply_length + 3) * self._char_s
         data = b""
-        while len(data) < _NOISE_MAX_BYTES:
-            left_s = sent + slave.patience.timeout_s + air_s - self._loop.time()
-            more = await self._line.read(max(0.0, left_s))
-            if not more:
-                break
-            data += more
-            pdu = self._reply(data, frame, slave.address, request)
-            if pdu is not None:
-                self._quiet_since = self._loop.time()
-                slave.patience.answered(max(0.0, self._quiet_since - sent - air_s))
-                return parse(slave.address, request, pdu)
-            data = self._overheard(data)
+        try:
+            while len(data) < _NOISE_MAX_BYTES:
+                left_s = sent + slave.patience.timeout_s + air_s - self._loop.time()
+                more = await self._line.read(max(0.0, left_s))
+                if not more:
+                    break
+                data += more
+                pdu = self._reply(data, frame, slave.address, request)
+                if pdu is not None:
+                    self._quiet_since = self._loop.time()
+                    slave.patience.answered(max(0.0, self._quiet_since - sent - air_s))
+                    return parse(slave.address, request, pdu)
+                data = self._overheard(data)
+        except asyncio.CancelledError:
+            self._doubted(slave, request, sent)
+            raise
+        self._doubted(slave, request, sent)
+        if data:
+            raise SlaveMissed("modbus_bad_reply", slave=slave.address, got=data[:32].hex(" "))
+        raise SlaveMissed("modbus_timeout", slave=slave.address, timeout_s=round(slave.patience.timeout_s, 3))
+
+    def _doubted(self, slave: Slave, request: Request, sent: float) -> None:
+        """Its reply may still come."""
         self._quiet_since = self._loop.time()
         _, doubt = self._doubts.setdefault(slave.address, (slave, _Doubt()))
         doubt.asked.append((request, sent))
         self._wait(slave, doubt)
-        if data:
-            raise SlaveMissed("modbus_bad_reply", slave=slave.address, got=data[:32].hex(" "))
-        raise SlaveMissed("modbus_timeout", slave=slave.address, timeout_s=round(slave.patience.timeout_s, 3))
 
     def _wait(self, slave: Slave, doubt: _Doubt) -> None:
         sure = slave.terms.marker is not None and not doubt.marked

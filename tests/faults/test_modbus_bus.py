@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from drivers.modbus import pdu
-from drivers.modbus.bus import ModbusBus, Priority
+from drivers.modbus.bus import ModbusBus
 from drivers.modbus.pdu import COIL_OFF, COIL_ON, Request, read, write_coil
 from drivers.modbus.profile import load_profile
 from drivers.modbus.slave import Terms
+from drivers.modbus.turns import Priority
 from model.errors import PermanentError, TransientError
 from model.ports import Health
 from support.context import MemoryContext
