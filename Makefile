@@ -42,6 +42,9 @@ contract: .venv/test ## make docs/contract and the schema of profiles again from
 	$(bin)/python -m sync.contract.document docs/contract
 	$(bin)/doorpost profile schema >config/profiles/profile.schema.json
 
+drivers: .venv/test ## make the tables of docs/drivers.md again from the drivers' score cards
+	@PYTHONPATH=tests $(bin)/python -m support.scorecard
+
 uv := .cache/uv/bin/uv
 compile := $(uv) pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra camera --extra demo --group build
@@ -87,4 +90,4 @@ endef
 	@.venv-bench/bin/python -m pip --disable-pip-version-check --cache-dir .cache/pip --quiet install --require-hashes -r $<
 	@touch $@
 
-.PHONY: help demo test check soak fuzz bench contract lock
+.PHONY: help demo test check soak fuzz bench contract drivers lock

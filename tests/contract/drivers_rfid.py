@@ -4,7 +4,7 @@ from drivers.rfid.config import M100Config
 from drivers.rfid.driver import M100Device
 from firmware_sim.rfid import gen2_crc
 from model.observation import TagWindow
-from support.driver_bench import DEVICE, BenchContext, LineBench
+from support.driver_bench import DEVICE, IMPATIENT_S, BenchContext, LineBench
 
 WHO = bytes.fromhex("BB 00 03 00 01 00 04 7E")
 
@@ -19,7 +19,7 @@ class M100(LineBench):
 
     family, name = "rfid", "m100"
     stranger = bytes.fromhex("01 04 04 01 31 02 22 2A CE")
-    impatient = {"drivers.rfid.driver.ANSWER_US": 300_000}  # noqa: RUF012
+    impatient = {"drivers.rfid.driver.ANSWER_US": round(IMPATIENT_S * 1e6)}  # noqa: RUF012
 
     def driver(self, context: BenchContext, patience_s: float, port: str | None = None) -> M100Device:
         settings = {

@@ -4,7 +4,7 @@ from drivers.scanner.config import ScannerConfig
 from drivers.scanner.driver import ScannerDevice
 from firmware_sim.scanner import ACK, DECODE_DATA, EAN13, packet
 from model.observation import Scan
-from support.driver_bench import DEVICE, BenchContext, LineBench
+from support.driver_bench import DEVICE, IMPATIENT_S, BenchContext, LineBench
 
 HOST_ACK = bytes.fromhex("04 D0 04 00 FF 28")
 HOST_SCAN_ENABLE = bytes.fromhex("04 E9 04 00 FF 0F")
@@ -42,7 +42,7 @@ class Lines(LineBench):
 class Ssi(LineBench):
     family, name = "scanner", "ssi"
     stranger = b"\x02]E06901234567892\r"
-    impatient = {"drivers.scanner.driver.ANSWER_S": 0.3}  # noqa: RUF012
+    impatient = {"drivers.scanner.driver.ANSWER_S": IMPATIENT_S}  # noqa: RUF012
 
     def driver(self, context: BenchContext, patience_s: float, port: str | None = None) -> ScannerDevice:
         settings = {

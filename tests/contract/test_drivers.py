@@ -1,6 +1,7 @@
 """What every driver must hold, asked of each on its bench. The first line of a question stands in docs/drivers.md."""
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -29,12 +30,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
-    """The device, plugged in."""
-    one: Bench = request.param(tmp_path)
-    await one.plug()
-    yield one
-    await one.close()
+async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """The device, plugged in, in a directory that everybody may enter and whose path is short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="bench") as directory:
+        Path(directory).chmod(0o755)
+        one: Bench = request.param(Path(directory))
+        await one.plug()
+        yield one
+        await one.close()
 
 
 @pytest.fixture
@@ -83,17 +86,17 @@ async def test_connect(bench: Bench) -> None:
 
 async def test_first_word(bench: Bench, patience_s: float) -> None:
     """An open port is nothing: online is told with the first good word of the device, and no sooner."""
-    bench.manner = Manner.SILENT
+    bench.turn(Manner.SILENT)
     async with kept(bench, patience_s) as context:
-        await bench.asked.wait()
+        await until(lambda: context.healths or bench.asked.is_set())
         assert ONLINE not in context.healths
-        bench.manner = Manner.WELL
+        bench.turn(Manner.WELL)
         await online(context)
 
 
 async def test_silent(bench: Bench, patience_s: float) -> None:
     """A device that says nothing is never online; the run ends with a TransientError."""
-    bench.manner = Manner.SILENT
+    bench.turn(Manner.SILENT)
     context = await fails(bench, patience_s)
     assert context.healths == []
     assert context.observations == []
@@ -104,7 +107,7 @@ async def test_falls_silent(bench: Bench, patience_s: float) -> None:
     async with kept(bench, patience_s) as context:
         await online(context)
         await hears_another(bench, context)
-        bench.manner = Manner.SILENT
+        bench.turn(Manner.SILENT)
         await goes_wrong(context)
 
 
@@ -122,10 +125,9 @@ async def spoilt(bench: Bench, patience_s: float, manner: Manner) -> None:
     async with kept(bench, patience_s) as context:
         await online(context)
         await hears_another(bench, context)
-        bench.manner = manner
-        bench.next()
+        bench.turn(manner)
         await goes_wrong(context)
-        bench.manner = Manner.WELL
+        bench.turn(Manner.WELL)
         await hears_another(bench, context)
 
 
@@ -161,8 +163,7 @@ async def test_late(bench: Bench, patience_s: float) -> None:
 
 async def test_stranger(bench: Bench, patience_s: float) -> None:
     """A device that speaks another protocol is told as wrong, and none of its bytes becomes a value."""
-    bench.manner = Manner.STRANGER
-    bench.next()
+    bench.turn(Manner.STRANGER)
     async with kept(bench, patience_s) as context:
         await until(lambda: context.healths or bench.asked.is_set())
         bench.next()
@@ -177,8 +178,7 @@ async def test_unplug(bench: Bench, patience_s: float) -> None:
     run = asyncio.create_task(bench.driver(context, patience_s).run())
     await online(context)
     await hears_another(bench, context)
-    bench.manner = Manner.HALF
-    bench.next()
+    bench.turn(Manner.HALF)
     bench.unplug()
     with pytest.raises(TransientError):
         async with asyncio.timeout(LIMIT_S):
@@ -193,12 +193,11 @@ async def test_replug(bench: Bench, patience_s: float) -> None:
     async with kept(bench, patience_s) as context:
         await online(context)
         await hears_another(bench, context)
-        bench.manner = Manner.HALF
-        bench.next()
+        bench.turn(Manner.HALF)
         bench.unplug()
         await context.until(lambda: context.healths[-1][0] is Health.OFFLINE)
-        bench.manner = Manner.WELL
         await bench.plug()
+        bench.turn(Manner.WELL)
         await context.until(lambda: context.healths[-1] == ONLINE)
         await hears_another(bench, context)
 
@@ -206,27 +205,26 @@ async def test_replug(bench: Bench, patience_s: float) -> None:
 async def test_cancel(bench: Bench) -> None:
     """Cancelled at any point, the run ends at once with CancelledError; the port is free and no file is left open."""
     before = open_files()
-    turns = await turns_until_online(bench)
-    for moment in (*range(10), *range(10, turns, turns // bench.moments + 1)):
+    for moment in await moments(bench):
         run = asyncio.create_task(bench.driver(BenchContext(), LIMIT_S).run())
         for _ in range(moment):
             await asyncio.sleep(0)
         await cancelled(bench, run)
     for manner in (Manner.WELL, Manner.HALF, Manner.SILENT):
-        bench.manner = Manner.WELL
-        bench.next()
+        bench.turn(Manner.WELL)
         context = BenchContext()
         run = asyncio.create_task(bench.driver(context, LIMIT_S).run())
         await online(context)
         await hears_another(bench, context)
-        bench.manner = manner
-        bench.next()
+        bench.turn(manner)
         await cancelled(bench, run)
     await until(lambda: open_files() == before)
 
 
-async def turns_until_online(bench: Bench) -> int:
-    """How often the event loop turns until then."""
+async def moments(bench: Bench) -> list[int]:
+    """Turns of the event loop until a run is cancelled: each of the first, and some of those until the device is online."""
+    if not bench.moments:
+        return []
     context = BenchContext()
     run = asyncio.create_task(bench.driver(context, LIMIT_S).run())
     turns = 0
@@ -234,7 +232,7 @@ async def turns_until_online(bench: Bench) -> int:
         await asyncio.sleep(0)
         turns += 1
     await cancelled(bench, run)
-    return turns
+    return [*range(10), *range(10, turns, turns // bench.moments + 1)]
 
 
 async def cancelled(bench: Bench, run: asyncio.Task[None]) -> None:

@@ -22,8 +22,10 @@ from support.context import MemoryContext
 
 PATIENT_S = 5.0
 """For devices that answer: a busy machine must not look like a silent device."""
-IMPATIENT_S = 0.3
+IMPATIENT_S = 0.15
 """For devices that shall be found silent."""
+
+SLOW_S = 0.05
 
 GARBAGE = Random(4).randbytes(48)
 DEVICE = "d1"
@@ -76,7 +78,7 @@ class Bench(ABC):
     """Constants of the driver that are made small where the device shall be found silent: dotted name -> value."""
 
     moments: ClassVar[int] = 20
-    """At how many moments of its opening a run is cancelled, after each of its first steps."""
+    """At how many moments of its opening a run is cancelled, beside each of its first."""
 
     def __init_subclass__(cls) -> None:
         if "name" in vars(cls):
@@ -109,6 +111,11 @@ class Bench(ABC):
     @abstractmethod
     def next(self) -> None:
         """There is something new to say."""
+
+    def turn(self, manner: Manner) -> None:
+        """From now on the device says its words like this, beginning with a new one."""
+        self.manner = manner
+        self.next()
 
     async def close(self) -> None:
         self.unplug()
@@ -229,7 +236,7 @@ class LineBench(Bench):
             case Manner.SPLIT:
                 self._later(self._dribble(data))
             case Manner.SLOW:
-                asyncio.get_running_loop().call_later(0.1, write, data)
+                asyncio.get_running_loop().call_later(SLOW_S, write, data)
             case Manner.LATE:
                 asyncio.get_running_loop().call_later(1.5 * self._patience_s, write, data)
             case Manner.STRANGER:
