@@ -1,12 +1,17 @@
 """`doorpost device test`: where it ends between port and values, with the gateway and without it."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from gateway.alone import alone
+from gateway.cli import tree
+from gateway.examine import Step, examine
+from gateway.settings.load import load
+from gateway.status import Problem
 from support.sims import StartSim
 from support.small_gateway import doorpost, gateway, settings, start
 
@@ -19,14 +24,20 @@ def probe(profile: str = "xy-md02", slave: int = 1) -> tuple[str, dict[str, Any]
     return "device", {"id": "room1", "driver": "modbus", "bus": "rs485", "slave": slave, "profile": profile}
 
 
-async def alone(config: Path, device: str = "room1") -> tuple[int | None, list[dict[str, Any]]]:
-    code, out, err = await doorpost("device", "test", device, "--config", config, "--json")
-    assert err == ""
-    return code, [json.loads(line) for line in out.splitlines()]
+async def steps_of(config: Path, device: str = "room1") -> list[Step]:
+    """Without a gateway."""
+    async with alone(load(config), device) as (supervised, watch):
+        return [step async for step in examine(supervised, watch)]
 
 
-def ends(steps: list[dict[str, Any]]) -> list[tuple[str, bool | None]]:
-    return [(step["step"], step["ok"]) for step in steps]
+def ends(steps: list[Step]) -> list[tuple[str, bool | None]]:
+    return [(step.step, step.ok) for step in steps]
+
+
+def problem(steps: list[Step]) -> Problem:
+    last = steps[-1].problem
+    assert last
+    return last
 
 
 @pytest.mark.parametrize("tcp", [False, True])
@@ -35,17 +46,19 @@ async def test_a_device_that_is_well(sim: StartSim, tmp_path: Path, tcp: bool) -
     where = ("--listen", "127.0.0.1:0", "--tcp") if tcp else ("--port", str(tmp_path / "rs485"))
     one = await sim("xy-md02", "--baud", "0", *where)
     config = settings(tmp_path, bus(one.endpoint, "modbus_tcp" if tcp else "modbus_rtu"), probe())
-    code, steps = await alone(config)
+    steps = await steps_of(config)
     port = [] if tcp else [("port", True)]
-    assert (code, ends(steps)) == (0, [*port, ("open", True), ("answer", True), ("device", None), ("values", True)])
-    assert steps[-1]["observation"]["points"]["temperature"]["quality"] == "good"
+    assert ends(steps) == [*port, ("open", True), ("answer", True), ("device", None), ("values", True)]
+    said = steps[-1].observation
+    assert said
+    assert said["points"]["temperature"]["quality"] == "good"
 
 
 async def test_asked_through_the_running_gateway(sim: StartSim, tmp_path: Path) -> None:
     """It owns the port; the answer comes from the running bus. Without it, --config finds the port taken, and by whom."""
     one = await sim("xy-md02", "--baud", "0", "--port", str(tmp_path / "rs485"))
     config, data = settings(tmp_path, bus(one.endpoint), probe()), tmp_path / "data"
-    async with gateway(config, data):
+    async with gateway(config, data) as daemon:
         code, out, err = await doorpost("device", "test", "room1", "--data", data)
         assert (code, err) == (0, "")
         said = out.splitlines()
@@ -53,24 +66,33 @@ async def test_asked_through_the_running_gateway(sim: StartSim, tmp_path: Path) 
         assert said[1] == "✓ It can be opened: 9600 8N1."
         assert said[2].startswith("✓ The device answers, after ")
         assert said[-1].startswith("✓ temperature ")
-        code, steps = await alone(config)
-        assert (code, ends(steps)) == (3, [("port", True), ("open", False)])
-        assert steps[-1]["problem"]["code"] == "port_held"
-        assert f"({os.getpid()})" not in steps[-1]["problem"]["params"]["holder"]
+        steps = await steps_of(config)
+        assert ends(steps) == [("port", True), ("open", False)]
+        assert problem(steps).code == "port_held"
+        assert f"({daemon})" in problem(steps).params["holder"]
         assert (await doorpost("device", "test", "room9", "--data", data))[0] == 1
+
+
+def test_exit_codes_and_words(tmp_path: Path) -> None:
+    """3 where there is nobody to ask; each step in words, or as a document."""
+    config = settings(tmp_path, bus(str(tmp_path / "no-port")), probe())
+    told = CliRunner().invoke(tree("en"), ["device", "test", "room1", "--config", str(config)])
+    assert told.exit_code == 3
+    assert told.stdout.startswith(f"✗ {tmp_path / 'no-port'} is not there\n    → Plug the adapter in")
+    told = CliRunner().invoke(tree("en"), ["device", "test", "room1", "--config", str(config), "--json"])
+    assert json.loads(told.stdout)["step"] == "port"
 
 
 async def test_where_it_ends(sim: StartSim, tmp_path: Path) -> None:
     """No port; nobody at that address; another device: each says what to do."""
-    code, steps = await alone(settings(tmp_path, bus(str(tmp_path / "no-port")), probe()))
-    assert (code, ends(steps)) == (3, [("port", False)])
+    assert ends(await steps_of(settings(tmp_path, bus(str(tmp_path / "no-port")), probe()))) == [("port", False)]
     one = await sim("xy-md02", "--baud", "0", "--port", str(tmp_path / "rs485"))
-    code, steps = await alone(settings(tmp_path, bus(one.endpoint), probe(slave=9)))
-    assert (code, ends(steps)) == (3, [("port", True), ("open", True), ("answer", False)])
-    assert steps[-1]["problem"]["code"] == "modbus_timeout"
-    code, steps = await alone(settings(tmp_path, bus(one.endpoint), probe("waveshare-io-8ch")))
-    assert (code, ends(steps)[-1]) == (1, ("device", False))
-    assert steps[-1]["problem"]["code"].startswith("modbus_exception")
+    steps = await steps_of(settings(tmp_path, bus(one.endpoint), probe(slave=9)))
+    assert ends(steps) == [("port", True), ("open", True), ("answer", False)]
+    assert problem(steps).code == "modbus_timeout"
+    steps = await steps_of(settings(tmp_path, bus(one.endpoint), probe("waveshare-io-8ch")))
+    assert ends(steps)[-1] == ("device", False)
+    assert problem(steps).code.startswith("modbus_exception")
 
 
 async def test_a_broken_probe(sim: StartSim, tmp_path: Path) -> None:

@@ -34,10 +34,14 @@ def reply(request: bytes) -> bytes:
 
 
 async def search(
-    port: str, addresses: Iterable[int], settings: list[Setting] = NEW, plans: list[Plan] | None = None
+    port: str,
+    addresses: Iterable[int],
+    settings: list[Setting] = NEW,
+    plans: list[Plan] | None = None,
+    answer_s: float = 0.05,
 ) -> tuple[Scan, dict[int, FoundSlave]]:
-    """In less time than a real line would need: who answers late is found late."""
-    scan = Scan(port, settings, list(addresses), plans or [], answer_s=0.05, pause_s=0.004)
+    """In less time than a real line would need; a simulator is another process and may have to wait for its turn."""
+    scan = Scan(port, settings, list(addresses), plans or [], answer_s=answer_s, pause_s=0.004)
     found = {event.address: event async for event in scan.run() if isinstance(event, FoundSlave)}
     return scan, found
 
@@ -67,7 +71,7 @@ async def test_who_is_there_and_what_fits(sim: StartSim) -> None:
             sent.append(data)
 
     token = TAPS.set([tap])
-    scan, found = await search(bus.endpoint, (1, 2, 3, 12), plans=PLANS)
+    scan, found = await search(bus.endpoint, (1, 2, 3, 12), plans=PLANS, answer_s=0.4)
     TAPS.reset(token)
     assert set(found) == {1, 2, 12}
     assert (codes(scan), scan.asked) == ([], 4)
@@ -167,7 +171,7 @@ async def test_modbus_tcp_and_rtu_over_tcp_are_told_apart(sim: StartSim, tcp: bo
     """By trying. A gateway that speaks for a slave which it cannot reach is not that slave."""
     options = ("--slave", "2=xy-md02", "--baud", "0", "--listen", "127.0.0.1:0")
     bus = await sim("modbus", *options, *(["--tcp"] if tcp else []))
-    scan, found = await search(bus.endpoint, (1, 2, 3), plans=[plan("xy-md02")])
+    scan, found = await search(bus.endpoint, (1, 2), plans=[plan("xy-md02")], answer_s=0.15)
     assert scan.tcp is tcp
     assert [(one.address, one.setting) for one in found.values()] == [(2, None)]
     assert profiles(found[2]) == [("xy-md02", "answers")]

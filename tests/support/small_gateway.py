@@ -42,8 +42,8 @@ async def doorpost(*args: str | Path) -> tuple[int | None, str, str]:
 
 
 @asynccontextmanager
-async def gateway(config: Path, data: Path, health: str = "online") -> AsyncIterator[None]:
-    """Runs inside the block, from when all its devices and buses have that health."""
+async def gateway(config: Path, data: Path, health: str = "online") -> AsyncIterator[int]:
+    """Runs inside the block, from when all its devices and buses have that health; its process."""
     with open(data.with_suffix(".log"), "wb") as log:  # noqa: ASYNC230
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gateway.cli", "run", "--config", config, "--data", data), env=_ENV, stderr=log
@@ -58,7 +58,7 @@ async def gateway(config: Path, data: Path, health: str = "online") -> AsyncIter
 
     try:
         await until(there)
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
