@@ -47,7 +47,7 @@ drivers: .venv/test ## make the tables of docs/drivers.md again from the drivers
 
 uv := .cache/uv/bin/uv
 compile := $(uv) pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra camera --extra demo --group build
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --extra camera --extra demo --extra gpio --group build
 
 lock: ## resolve the newest versions into the two lock files
 	$(PYTHON) -m venv .cache/uv

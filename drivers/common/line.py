@@ -4,11 +4,15 @@ import asyncio
 import math
 
 from drivers.common.tap import TAPS
+from drivers.common.timer import FineTimer
 from model.errors import DriverError, TransientError
 from model.ports import Context, Health
 
 HELD_MAX_BYTES = 64 * 1024
 """What came and nobody has read yet; beyond this the port is read no further."""
+FINE_S = 0.02
+"""Shorter waits are to the microsecond."""
+_ROUNDED_S = 1e-6
 SETTLE_US = 10_000_000
 """A device stays DEGRADED until nothing was wrong for that long: noise must not become a stream of state records."""
 
@@ -23,6 +27,7 @@ class Line(asyncio.Protocol):
         self._held = b""
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
+        self._fine: FineTimer | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
         self._paused = False
@@ -47,7 +52,11 @@ class Line(asyncio.Protocol):
 
     async def _something(self, seconds: float | None) -> None:
         """Until bytes have come, the port is gone or the time is over."""
-        if seconds is not None:
+        if seconds is not None and 0 < seconds < FINE_S:
+            self._fine = self._fine or FineTimer(self._loop, self._wake_if_due)
+            self._deadline = self._loop.time() + seconds
+            self._fine.start(seconds)
+        elif seconds is not None:
             self._wake_at(self._loop.time() + max(0.0, seconds))
         self._waiter = self._loop.create_future()
         try:
@@ -63,6 +72,10 @@ class Line(asyncio.Protocol):
             if self._timer:
                 self._timer.cancel()
             self._timer = self._loop.call_at(deadline, self._due)
+
+    def _wake_if_due(self) -> None:
+        if self._loop.time() >= self._deadline - _ROUNDED_S:
+            self._wake()
 
     def _due(self) -> None:
         assert self._timer
@@ -122,6 +135,9 @@ class Line(asyncio.Protocol):
         self._gone = str(exc) if exc else "end of stream"
         if self._timer:
             self._timer.cancel()
+        if self._fine:
+            self._fine.close()
+            self._fine = None
         self._wake()
         self.resume_writing()
         if not self._closed.done():

@@ -63,7 +63,7 @@ class ModbusDevice:
     def point_map(config: ModbusConfig) -> PointMap:
         """Raises SettingsError."""
         profile = load_profile(config.profile)
-        check_contacts(config.contacts or {}, [point.name for point in profile.point if point.type == "bit"])
+        check_contacts(config.contacts, [point.name for point in profile.point if point.type == "bit"])
         return profile.point_map(config.id)
 
     @staticmethod

@@ -191,17 +191,17 @@ def _points(report: Report, index: int, device: Configured[Any]) -> list[str] | 
         contact = str(err.params.get("contact", ""))
         if contact:
             known = str(err.params.get("known", "")).split(", ")
-            report.problem(
-                ("device", index, "contacts", contact), err, closest(str(err.params.get("pair", contact)), known)
-            )
+            table = "contacts" if "contacts" in type(device.config).model_fields else "inputs"
+            report.problem(("device", index, table, contact), err, closest(str(err.params.get("pair", contact)), known))
         else:
             report.problem(("device", index, "profile"), err, _similar_profile(err))
         return None
 
 
 def _unsaid(device: Configured[Any]) -> bool:
-    """Without its driver, or a good name of the profile that it needs, nobody knows what a device measures and switches."""
-    return device.factory is Unknown or getattr(device.config, "profile", "") is None
+    """Without its driver, or where the keys are wrong that name them, nobody knows what a device measures and switches."""
+    told = (getattr(device.config, key, "") for key in ("profile", "contacts", "inputs", "outputs", "sensors"))
+    return device.factory is Unknown or any(one is None for one in told)
 
 
 def _outputs(report: Report, loaded: Loaded) -> None:

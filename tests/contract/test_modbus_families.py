@@ -117,7 +117,7 @@ async def test_each_point_says_what_the_device_was_told(sim: StartSim, family: s
     whole = {value.name for value in model.values if value.scale == 1 and value.form != "f"}
     met = set()
     async with open_bus(slave.endpoint, 1) as bus:
-        _, quality = await poll(bus, family)
+        said, quality = await poll(bus, family)
         assert quality is None
         for name, start in stands(model).items():
             point = OTHER_NAMES.get(family, {}).get(name, name)

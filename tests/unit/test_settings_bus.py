@@ -101,3 +101,24 @@ def test_a_relay_without_a_timer_cannot_flash(tmp_path: Path) -> None:
     )
     assert told(found(tmp_path, site + 'mode = "flash"\n')[0]) == [(20, "output_no_flash")]
     assert found(tmp_path, site + 'mode = "hold"\n') == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("device", "line", "code"),
+    [
+        ('driver = "ds18b20"\nsensors = { room = "28-1" }\n', 7, None),
+        (
+            'driver = "gpio"\nchip = "/dev/gpiochip0"\ninputs.door = { line = 17, pair = "gate" }\n',
+            8,
+            "contact_pair_unknown",
+        ),
+        ('driver = "gpio"\nchip = "/dev/gpiochip0"\ninputs.door = { line = "17" }\n', 7, None),
+    ],
+)
+def test_other_devices_with_points_of_their_own(tmp_path: Path, device: str, line: int, code: str | None) -> None:
+    """A wrong key is told at its line, and hides nothing and breaks nothing."""
+    rule = '[[rule]]\nid = "r"\nrule = "temperature"\npoint = "d.room"\nprofile = "gsp-cold-2-8"\n'
+    problems, _ = found(tmp_path, f'[[device]]\nid = "d"\n{device}{rule}')
+    assert problems
+    if code:
+        assert (problems[0].line, problems[0].error.code) == (line, code)
