@@ -1,6 +1,7 @@
 """libmodbus.c as a program: what is not ours, and in C."""
 
 import hashlib
+import socket
 import subprocess
 from pathlib import Path
 
@@ -17,3 +18,10 @@ def program() -> Path:
         subprocess.run(["cc", "-O2", "-Wall", "-o", scratch, SOURCE, "-lmodbus"], check=True)
         scratch.replace(made)
     return made
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens at now."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

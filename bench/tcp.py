@@ -1,19 +1,11 @@
 """Modbus TCP: our master against libmodbus on the same server, each pinned to a core of its own."""
 
-import socket
-
-from bench.libmodbus import program
+from bench.libmodbus import free_port, program
 from bench.options import Options
 from bench.process import Process, python
 from bench.report import Line, Report, Target, ratios
 
 QUANTITY = 10
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _pinned(core: int, *argv: object) -> list[str]:
@@ -25,7 +17,7 @@ def run(options: Options) -> Report:
     count = options.pick(20_000, 200)
     seconds: dict[str, list[float]] = {"ours": [], "theirs": []}
     cpu: dict[str, list[float]] = {"ours": [], "theirs": []}
-    port = _free_port()
+    port = free_port()
     with Process(_pinned(0, program(), "slave", "tcp", port, 1), log) as server:
         server.line()
         masters = {
