@@ -10,8 +10,8 @@ import serial  # type: ignore[import-untyped]
 
 from drivers.modbus.bus import ModbusBus, ModbusRtuBus, ModbusRtuConfig, ModbusTcpBus, ModbusTcpConfig
 from drivers.modbus.driver import ModbusConfig, ModbusDevice
-from drivers.modbus.slave import Terms
 from drivers.modbus.pdu import Request
+from drivers.modbus.slave import Terms
 from model.observation import Poll
 from model.ports import Health
 from support.context import MemoryContext, running
