@@ -18,6 +18,7 @@ _PIECE_S = 0.004
 """A serial port hands over what has come by that long ago; a USB adapter takes its time too."""
 _COARSE_S = 0.0015
 """The event loop wakes up to a millisecond late, which is a whole frame at 115200 baud."""
+_FINE_S = 0.0001
 
 
 def crc(data: bytes) -> int:
@@ -121,10 +122,11 @@ class Link:
         self._strict = strict and not tcp
         self._own_speed = own_speed
         self._free_at = 0.0
-        """When the last byte so far is through."""
+        """When what is on the line is through, and whoever is next may begin. Waking late does not add up so."""
         self._replied_at = 0.0
         self._sending = asyncio.Lock()
-        self._later: set[asyncio.Task[None]] = set()
+        self._busy: dict[Slave, asyncio.Task[None]] = {}
+        """Who is late or pauses, with the last that he has to say."""
 
     async def serve(self) -> None:
         await (self._serve_by_silence() if self._strict else self._serve_by_length())
@@ -150,6 +152,7 @@ class Link:
                 try:
                     data += await self._heard(self._timing.silence_s)
                 except TimeoutError:
+                    self._free_at = _now()
                     break
             if taken := self._framing.take(data):
                 unit, pdu, rest = taken
@@ -174,10 +177,11 @@ class Link:
             self._log("fault", kind="other_speed", baud=self._wire.speed)
 
     async def _pass(self, data: bytes) -> None:
+        self._free_at = max(_now(), self._free_at)
         if self._echo:
             await self._send(data)
         elif not self._tcp:
-            self._free_at = max(_now(), self._free_at) + len(data) * self._timing.char_s
+            self._free_at += len(data) * self._timing.char_s
             await _until(self._free_at)
 
     async def _answer(self, unit: int, pdu: bytes) -> None:
@@ -191,43 +195,46 @@ class Link:
             reply = slave.answer(pdu)
             carried = slave.carried
             fault = slave.take_fault()
-            await _until(_now() + self._timing.turnaround_s)
+            self._free_at += self._timing.turnaround_s
             if self._tcp:  # the line is behind the gateway
-                self._free_at = _now() + (len(pdu) + len(reply) + 6) * self._timing.char_s
-                await _until(self._free_at)
-            # logged first: whoever has the reply finds it in the log
-            if fault:
-                self._log("fault", slave=slave.unit, kind=fault.kind, **({"values": carried} if carried else {}))
-            if carried and (fault is None or fault.kind in STILL_READ):
-                self._log("reading", slave=slave.unit, family=slave.family, values=carried)
+                self._free_at += (len(pdu) + len(reply) + 6) * self._timing.char_s
+            await _until(self._free_at)
             if fault is None:
-                await self._send(self._framing.wrap(name, reply))
+                pieces = [Piece(0, self._framing.wrap(name, reply))]
             else:
-                await self._deliver(spoilt(fault, name, pdu, reply, self._framing.wrap))
+                pieces = spoilt(fault, name, pdu, reply, self._framing.wrap)
+                self._log("fault", slave=slave.unit, kind=fault.kind, **({"values": carried} if carried else {}))
+            reading = carried if fault is None or fault.kind in STILL_READ else {}
+            before = self._busy.get(slave)
+            if before or any(pause_s for pause_s, _ in pieces):
+                self._busy[slave] = asyncio.create_task(self._deliver(slave, reading, pieces, before))
+            else:
+                await self._deliver(slave, reading, pieces)
 
-    async def _deliver(self, pieces: list[Piece]) -> None:
-        """At once, or meanwhile where there are pauses: in them the line is free for others."""
-
-        async def one_by_one() -> None:
-            for pause_s, data in pieces:
+    async def _deliver(
+        self, slave: Slave, reading: dict[str, float], pieces: list[Piece], before: asyncio.Task[None] | None = None
+    ) -> None:
+        """A slave does one thing after the other; in its pauses the line is free for other slaves."""
+        if before:
+            await before
+        for pause_s, data in pieces:
+            if pause_s or before:
                 await asyncio.sleep(pause_s)
-                await self._send(data)
-
-        if any(pause_s for pause_s, _ in pieces):
-            task = asyncio.create_task(one_by_one())
-            self._later.add(task)
-            task.add_done_callback(self._later.discard)
-        else:
-            await one_by_one()
+                self._free_at = max(_now(), self._free_at)
+            if reading:  # logged first: whoever has the reply finds it in the log
+                self._log("reading", slave=slave.unit, family=slave.family, values=reading)
+                reading = {}
+            await self._send(data)
+        if self._busy.get(slave) is asyncio.current_task():
+            del self._busy[slave]
 
     async def _send(self, data: bytes) -> None:
-        """Bytes become audible in pieces, as they go by; of TCP a segment comes whole."""
+        """From `free_at` on bytes become audible in pieces, as they go by; of TCP a segment comes whole."""
         async with self._sending:
             if self._tcp or not self._timing.baud:
                 self._wire.write(data)
             else:
                 size = max(1, int(_PIECE_S / self._timing.char_s))
-                self._free_at = max(_now(), self._free_at)
                 for start in range(0, len(data), size):
                     piece = data[start : start + size]
                     self._free_at += len(piece) * self._timing.char_s
@@ -241,8 +248,10 @@ def _now() -> float:
 
 
 async def _until(moment: float) -> None:
-    """To a tenth of a millisecond: the rest is slept outside of the event loop, which has nothing else to do."""
+    """Not by the event loop to the end, nor by the kernel: both wake late. It has nothing else to do meanwhile."""
     if (rest := moment - _now()) > _COARSE_S:
         await asyncio.sleep(rest - _COARSE_S)
-    if (rest := moment - _now()) > 0:
-        time.sleep(rest)  # noqa: ASYNC251
+    if (rest := moment - _now()) > _FINE_S:
+        time.sleep(rest - _FINE_S)  # noqa: ASYNC251
+    while _now() < moment:
+        pass
