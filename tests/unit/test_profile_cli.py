@@ -1,6 +1,7 @@
 """`doorpost profile`: a stranger's file checked whole, with lines, and shown as it will be asked."""
 
 import json
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -156,3 +157,15 @@ def test_a_users_own_profile_is_relative_to_the_settings(probe: Path) -> None:
     )
     (device,) = load(site).devices
     assert [point.name for point in device.factory.point_map(device.config).points] == ["temperature", "humidity"]
+
+
+def test_the_example_of_the_documentation_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/profiles.md: its file is right, and its reply is decoded as it says."""
+    page = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    example = textwrap.dedent(page.split("```toml\n", 1)[1].split("```", 1)[0])
+    path = tmp_path / "my-probe.toml"
+    path.write_text(example, encoding="utf-8")
+    reply = page.split('--reply "', 1)[1].split('"', 1)[0]
+    code, out, err = run(capsys, "check", str(path), "--lang", "en", "--reply", reply)
+    assert (code, err) == (0, "")
+    assert all(line.strip() in page for line in out.splitlines()[1:])
