@@ -1,13 +1,13 @@
 """Searching a Modbus line: who is there, what fits, and what is wrong with the line where nobody is understood."""
 
+import asyncio
 import json
 import os
 import signal
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from drivers.common.tap import TAPS, To
 from drivers.common.transport import open_transport
@@ -20,7 +20,7 @@ from firmware_sim.modbus_link import crc
 from gateway.cli import tree
 from support.pty_device import pty_device
 from support.sims import StartSim
-from support.small_gateway import doorpost, start
+from support.small_gateway import start
 from support.terminal import on_terminal
 
 PLANS = [plan(name) for name in known_profiles()]
@@ -188,25 +188,41 @@ def test_settings_in_their_order() -> None:
     assert {one.parity for one in narrowed(order, [], ["O"])} == {"O"}
 
 
-async def test_the_command(sim: StartSim, tmp_path: Path) -> None:
-    """A line for each slave, then the sum; nobody at all is exit code 3, with what to look at."""
-    one = await sim("xy-md02", "--baud", "0", "--port", str(tmp_path / "rs485"))
-    narrow = ("--baud", "9600", "--parity", "N", "--addresses")
-    code, out, err = await doorpost("discover", "modbus", one.endpoint, *narrow, "1", "--json")
-    found, last = map(json.loads, out.splitlines())
-    assert (code, err) == (0, "")
+def command(*args: str) -> Result:
+    """`doorpost discover modbus` in this process: what the other end of the line says, another thread or process says."""
+    return CliRunner().invoke(tree("en"), ["discover", "modbus", *args])
+
+
+async def test_the_command(sim: StartSim) -> None:
+    """A line for each slave, then the sum."""
+    one = await sim("xy-md02", "--baud", "0")
+    told = await asyncio.to_thread(command, one.endpoint, *("--baud", "9600"), *("--addresses", "1"), "--json")
+    found, last = map(json.loads, told.stdout.splitlines())
+    assert (told.exit_code, told.stderr) == (0, "")
     assert found["line"] == {"baudrate": 9600, "parity": "N", "stopbits": 1}
     assert found["candidates"][0]["profile"] == "xy-md02"
     assert last == {"found": 1, "asked": 1, "interrupted": False, "problems": []}
-    code, out, _ = await doorpost("discover", "modbus", one.endpoint, *narrow, "77")
-    assert code == 3
-    assert "A on A and B on B" in out
+
+
+def test_nobody_is_told_with_the_time_that_it_takes() -> None:
+    """On a terminal the time left stands on a line that is gone when it is over; then what to look at. Exit code 3."""
+    master, slave = os.openpty()
+    narrow = (os.ttyname(slave), "--baud", "115200", "--parity", "N", "--addresses", "77")
+    told = command(*narrow)
+    shown = on_terminal("gateway.cli", "discover", "modbus", *narrow, "--lang", "en", columns=80)
+    os.close(master)
+    os.close(slave)
+    assert told.exit_code == 3
+    assert told.stdout.startswith("Devices found: 0; addresses asked: 1\nNobody answers on ")
+    assert "A on A and B on B" in told.stdout
+    assert "115200 8N1, address 77; found: 0; at most 0:" in shown
+    assert shown.rpartition("\r\x1b[K")[2].startswith("Devices found: 0; addresses asked: 1")
 
 
 @pytest.mark.parametrize("wrong", [["rs485"], ["/dev/x", "--addresses", "0-3"], ["/dev/x", "--addresses", "a"]])
 def test_a_wrong_command_line(wrong: list[str]) -> None:
     """Nothing is opened."""
-    assert CliRunner().invoke(tree("en"), ["discover", "modbus", *wrong]).exit_code == 2
+    assert command(*wrong).exit_code == 2
 
 
 async def test_a_setting_that_the_port_cannot_have_is_left_out() -> None:
@@ -220,10 +236,10 @@ async def test_a_port_that_somebody_holds() -> None:
     """Who it is stands in the answer."""
     async with pty_device(lambda data, _: b"") as device:
         line = await open_transport(device.endpoint)
-        code, out, _ = await doorpost("discover", "modbus", device.endpoint, "--json")
+        told = await asyncio.to_thread(command, device.endpoint, "--json")
         await line.close()
-    assert code == 1
-    assert f"({os.getpid()})" in json.loads(out)["error"]["params"]["holder"]
+    assert told.exit_code == 1
+    assert f"({os.getpid()})" in json.loads(told.stdout)["error"]["params"]["holder"]
 
 
 async def test_ctrl_c_tells_what_was_found() -> None:
@@ -237,15 +253,3 @@ async def test_ctrl_c_tells_what_was_found() -> None:
     last = json.loads(out)
     assert (searching.returncode, err) == (130, b"")
     assert (last["found"], last["interrupted"]) == (1, True)
-
-
-def test_time_left_is_told_on_a_terminal() -> None:
-    """On one line, which is gone when it is over."""
-    master, slave = os.openpty()
-    narrow = ("--baud", "9600", "--parity", "N", "--addresses", "7", "--lang", "en")
-    shown = on_terminal("gateway.cli", "discover", "modbus", os.ttyname(slave), *narrow, columns=80)
-    os.close(master)
-    os.close(slave)
-    assert "9600 8N1, address 7; found: 0; at most 0:" in shown
-    last = shown.rpartition("\r\x1b[K")[2]
-    assert last.startswith("Devices found: 0; addresses asked: 2")
