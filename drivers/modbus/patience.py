@@ -13,7 +13,9 @@ _FADES = 0.995
 
 GIVE_UP_AFTER = 3
 """So often in a row without an answer, and the slave rests."""
-_REST_PER_WAIT = 50
+_REST_FIRST = 5
+_REST_MOST = 50
+"""Waits that it rests for: doubled each time, since a board that restarts is there again in a moment."""
 _REST_MAX_S = 10.0
 
 
@@ -53,10 +55,11 @@ class Patience:
         self._failed += 1
         self._why = (error.code, error.params)
         if self._failed >= GIVE_UP_AFTER:
-            self._rest_until = now + min(_REST_PER_WAIT * self.timeout_s, _REST_MAX_S)
+            waits = min(_REST_FIRST << min(self._failed - GIVE_UP_AFTER, 8), _REST_MOST)
+            self._rest_until = now + min(waits * self.timeout_s, _REST_MAX_S)
 
     def rests_for(self, now: float) -> float:
-        """Seconds until it is asked again: one that is not there may cost the others one wait in fifty at most."""
+        """Seconds until it is asked again: one that stays away costs the others one wait in fifty."""
         return self._rest_until - now if self._failed >= GIVE_UP_AFTER else 0.0
 
     def again(self) -> SlaveMissed:
