@@ -19,7 +19,7 @@ from model.ports import Health, Probing
 ANSWER_S = 15.0
 """A slave that rests after silence is asked again within 10 s, and a decoder has 3 s to answer."""
 LISTEN_S = 10.0
-"""So long is a device listened to that says nothing before it sees something."""
+"""So long is a device listened to that cannot be asked, beside the time between two of its polls."""
 
 Watch = AsyncGenerator[dict[str, Any], None]
 """A device's observations in JSON types."""
@@ -108,9 +108,10 @@ async def _heard(device: Supervised, watch: Watch) -> AsyncIterator[Step]:
     health, problem = device.state, told.problem(device.problem)
     well = {Health.ONLINE: True, Health.DEGRADED: None}.get(health, False)
     yield Step("health", well, {"health": health.value}, problem)
-    yield Step("listen", None, {"seconds": f"{LISTEN_S:g}"})
+    if device.points is None:  # it speaks when it sees something, the others by themselves
+        yield Step("listen", None, {"seconds": f"{LISTEN_S:g}"})
     try:
-        async with asyncio.timeout(LISTEN_S):
+        async with asyncio.timeout(LISTEN_S + getattr(device.config, "every_s", 0.0)):
             yield _values(await anext(watch))
     except TimeoutError:
         yield Step("values", None)

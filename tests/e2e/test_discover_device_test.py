@@ -115,3 +115,27 @@ async def test_a_scanner_is_listened_to(sim: StartSim, tmp_path: Path) -> None:
     await gun.command("scan", text="6901234567892", symbology="]E0")
     out, err = await testing.communicate()
     assert (testing.returncode, out.decode(), err) == (0, "✓ 6901234567892  ]E0\n", b"")
+
+
+async def test_a_device_that_polls_by_itself(tmp_path: Path) -> None:
+    """It has no port and cannot be asked, but nobody has to hold anything to it."""
+    sensor = tmp_path / "w1" / "28-0316a2794d01"
+    sensor.mkdir(parents=True)
+    scratchpad = "72 01 4b 46 7f ff 0e 10 57"
+    (sensor / "w1_slave").write_text(f"{scratchpad} : crc=57 YES\n{scratchpad} t=23125\n")
+    site = tmp_path / "site.toml"
+    site.write_text(f"""
+        schema = 1
+        [gateway]
+        id = "gw-1"
+        [[device]]
+        id = "room1"
+        driver = "ds18b20"
+        base = "{tmp_path}/w1"
+        sensors = {{ air = "{sensor.name}" }}
+        """)
+    steps = await steps_of(site)
+    assert ends(steps) == [("health", True), ("values", True)]
+    said = steps[-1].observation
+    assert said
+    assert said["points"]["air"]["value"] == 23.125
