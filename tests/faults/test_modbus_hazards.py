@@ -13,6 +13,8 @@ from support.modbus import IMPATIENT_S, open_bus
 from support.sims import Sim, StartSim
 
 LATE_S = 0.55
+MARKER = read(4, 0, 2)
+"""Of two registers: no test asks for as many."""
 REGISTERS = {"service_mode": 1, "car_status": 2, "direction": 3, "door_zone": 4, "floor": 5, "display_floor": 6}
 
 
@@ -51,7 +53,7 @@ async def test_a_late_reply_is_nobodys_reply(sim: StartSim, wire: list[str]) -> 
     """Hazard 1: the value of the register asked before came as the value of the next one."""
     slave = await lift(sim, *wire)
     await slave.command("fault", slave=1, kind="late", count=1, seconds=LATE_S)
-    async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S) as bus:
+    async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S, marker=MARKER) as bus:
         assert await refused(bus, 1) == "modbus_timeout"
         assert [await register(bus, place) for place in (2, 3, 1)] == [102, 103, 101]
 
@@ -60,7 +62,7 @@ async def test_a_slave_that_is_always_late_gives_no_value(sim: StartSim, wire: l
     """Hazard 2: the stream slipped for good; here nothing passes, and the slave is right again when it is quick again."""
     slave = await lift(sim, *wire)
     await slave.command("fault", slave=1, kind="late", seconds=LATE_S)
-    async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S) as bus:
+    async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S, marker=MARKER) as bus:
         assert [await refused(bus, place) for place in (1, 2)] == ["modbus_timeout"] * 2
         await slave.command("clear")
         assert [await register(bus, place) for place in (4, 5, 6)] == [104, 105, 106]
@@ -70,7 +72,7 @@ async def test_a_late_slave_does_not_hold_up_the_others(sim: StartSim, wire: lis
     """While one slave's late reply is awaited, another on the line is asked and answers; the late frame is dropped."""
     slave = await lift(sim, *wire)
     await slave.command("fault", slave=1, kind="late", seconds=LATE_S)
-    async with open_bus(slave.endpoint, 1, 2, timeout_s=IMPATIENT_S) as bus:
+    async with open_bus(slave.endpoint, 1, 2, timeout_s=IMPATIENT_S, marker=MARKER) as bus:
         late = asyncio.create_task(refused(bus, 1))
         values = [await register(bus, 1 + n % 6, slave=2) for n in range(18)]
         assert values == [101 + n % 6 for n in range(18)]
@@ -80,7 +82,7 @@ async def test_a_late_slave_does_not_hold_up_the_others(sim: StartSim, wire: lis
 async def test_however_late_a_reply_is_nobodys(sim: StartSim) -> None:
     """Later than any wait: the reply to register 1 comes while register 2 is asked, and is not taken for it."""
     slave = await lift(sim)
-    async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S, marker=read(4, 0, 2)) as bus:
+    async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S, marker=MARKER) as bus:
         for late_s in (1.1, 1.6):  # in the middle of the marker's wait, and behind it
             await slave.command("fault", slave=1, kind="late", count=1, seconds=late_s)
             assert await refused(bus, 1) == "modbus_timeout"
@@ -93,7 +95,7 @@ async def test_a_slow_slave_is_learnt(sim: StartSim) -> None:
     """With no time given: what comes late shows how long it takes, and then it is waited for."""
     slave = await lift(sim)
     await slave.command("fault", slave=1, kind="late", seconds=LATE_S)
-    async with open_bus(slave.endpoint, 1, timeout_s=None, marker=read(4, 0, 2)) as bus:
+    async with open_bus(slave.endpoint, 1, timeout_s=None, marker=MARKER) as bus:
         assert await refused(bus, 1) == "modbus_timeout"
         assert [await register(bus, place) for place in (2, 3, 1)] == [102, 103, 101]
 
@@ -111,7 +113,7 @@ async def test_a_slave_without_a_marker_is_left_alone_until_nothing_can_come(sim
 async def test_a_sound_frame_with_another_content_is_no_reply(sim: StartSim, wire: list[str], kind: str) -> None:
     """Hazards 3 and 4: fewer registers than asked for, another function code; the frame itself is in order."""
     slave = await lift(sim, *wire)
-    async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S) as bus:
+    async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S, marker=MARKER) as bus:
         await slave.command("fault", slave=1, kind=kind, count=1)
         with pytest.raises(SlaveError, match="modbus_bad_reply"):
             await bus.request(1, read(4, 1, 4))
@@ -130,7 +132,7 @@ async def test_a_damaged_reply_is_no_reply(sim: StartSim) -> None:
     """Hazard 5: a wrong CRC is an error of that one request; the next is right."""
     slave = await lift(sim)
     await slave.command("fault", slave=1, kind="crc", count=1)
-    async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S) as bus:
+    async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S, marker=MARKER) as bus:
         assert await refused(bus, 1) == "modbus_bad_reply"
         assert await register(bus, 2) == 102
 
@@ -168,7 +170,7 @@ async def test_silence_between_frames(sim: StartSim) -> None:
 async def test_a_slave_that_is_not_there(sim: StartSim, wire: list[str]) -> None:
     """Silence on the serial line; a TCP gateway says so in its slave's place."""
     slave = await lift(sim, *wire)
-    async with open_bus(slave.endpoint, 1, 3, timeout_s=IMPATIENT_S) as bus:
+    async with open_bus(slave.endpoint, 1, 3, timeout_s=IMPATIENT_S, marker=MARKER) as bus:
         assert await refused(bus, 1, slave=3) == ("modbus_exception_target" if wire else "modbus_timeout")
         assert await register(bus, 1) == 101
 
