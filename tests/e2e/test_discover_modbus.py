@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Iterable
+from contextlib import suppress
 
 import pytest
 from click.testing import CliRunner, Result
@@ -18,7 +19,8 @@ from drivers.modbus.plan import Plan, plan
 from drivers.modbus.profile import known_profiles
 from firmware_sim.modbus_link import crc
 from gateway.cli import tree
-from support.pty_device import pty_device
+from model.errors import TransientError
+from support.pty_device import PtyDevice, pty_device
 from support.sims import StartSim
 from support.small_gateway import start
 from support.terminal import on_terminal
@@ -164,6 +166,39 @@ async def test_somebody_talks_by_itself() -> None:
         async for _ in scan.run():
             device.say(b"27.4C,67.7%\r\n")
     assert (scan.found, codes(scan)) == ([], ["discover_unasked"])
+
+
+async def test_a_line_that_is_never_silent_is_left_alone() -> None:
+    """Questions in between would harm those who talk there."""
+    async with pty_device(lambda data, _: b"") as device:
+        babble = asyncio.create_task(babbling(device))
+        with pytest.raises(TransientError, match="modbus_line_talks"):
+            await search(device.endpoint, [1])
+        babble.cancel()
+        assert not device.asked.is_set()
+
+
+async def babbling(device: PtyDevice) -> None:
+    while True:
+        device.say(b"27.4C,67.7%\r\n")
+        await asyncio.sleep(0.001)
+
+
+async def test_a_tcp_device_that_ignores_the_address_is_one_device() -> None:
+    """It would be found 247 times."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                asked = await reader.readexactly(12)
+                writer.write(asked[:5] + bytes((3, asked[6], asked[7] | 0x80, 2)))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    scan, found = await search(f"tcp://127.0.0.1:{port}", range(1, 248))
+    server.close()
+    assert (len(found), scan.asked, codes(scan)) == (8, 8, ["discover_alike"])
 
 
 @pytest.mark.parametrize("tcp", [False, True])
