@@ -23,6 +23,7 @@ class BlueprintDevice:
         self._config = config
         self._context = context
         self._condition = Condition(context)
+        self._numbers = cycle(range(256))  # goes on over a restart of `run`: an answer may be as late as that
 
     @staticmethod
     def point_map(config: BlueprintConfig) -> PointMap:
@@ -31,7 +32,7 @@ class BlueprintDevice:
     async def run(self) -> None:
         async with open_line(self._config) as line:
             parser = AnswerParser()
-            for number in cycle(range(256)):
+            for number in self._numbers:
                 self._tell(await self._ask(line, parser, number))
                 await asyncio.sleep(self._config.every_s)
 

@@ -14,6 +14,7 @@ class Snapshot(Bench):
     """Each word is a picture with another code."""
 
     family, name = "camera", "snapshot"
+    complaints = {"absent": "camera_gone"}  # noqa: RUF012
     moments = 4
 
     def __init__(self, directory: Path) -> None:

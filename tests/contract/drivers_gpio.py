@@ -51,6 +51,7 @@ class Lines(Bench):
     """A button, pressed and let go: word n is what its level says after n changes."""
 
     family, name = "gpio", "lines"
+    complaints = {"absent": "gpio_absent", "busy": "gpio_busy", "denied": "gpio_denied"}  # noqa: RUF012
     moments = 0  # opening is one step
 
     def __init__(self, directory: Path) -> None:

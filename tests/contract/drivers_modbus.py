@@ -91,10 +91,12 @@ class RtuOverTcp(XyMd02):
     """Behind a serial server, which hands the bytes on as they are."""
 
     name, tcp = "rtu-over-tcp", True
+    complaints = {"absent": "port_unreachable"}  # noqa: RUF012
 
 
 class Tcp(XyMd02):
     name, tcp = "tcp", True
+    complaints = {"absent": "port_unreachable"}  # noqa: RUF012
 
     def bus(self, port: str, context: MemoryContext) -> ModbusBus:
         return ModbusTcpBus(ModbusTcpConfig(id="bus", driver="modbus_tcp", port=port), context)

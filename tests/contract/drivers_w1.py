@@ -18,6 +18,7 @@ class Ds18b20(Bench):
     """Word n is n degrees."""
 
     family, name = "w1", "ds18b20"
+    complaints = {"absent": "w1_bus_absent", "denied": "w1_silent"}  # noqa: RUF012
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -50,6 +51,8 @@ class Ds18b20(Bench):
                 text = b"ff ff ff ff ff ff ff ff ff : crc=c9 NO\nff ff ff ff ff ff ff ff ff t=-62\n"
             case Manner.GARBAGE:
                 text = GARBAGE
+            case Manner.CORRUPT:
+                text = text.replace(b"4b", b"4a")
             case Manner.HALF:
                 text = text[: len(text) // 2]
         fresh = self._file.with_suffix(".fresh")

@@ -65,13 +65,14 @@ async def goes_wrong(context: BenchContext) -> None:
     assert context.healths[-1][1]
 
 
-async def fails(bench: Bench, patience_s: float) -> BenchContext:
-    """A run of its own, which ends with a TransientError."""
+async def fails(bench: Bench, patience_s: float, port: str | None = None) -> str:
+    """A run of its own, which ends with a TransientError of that code, never online and without a word."""
     context = BenchContext()
-    with pytest.raises(TransientError):
+    with pytest.raises(TransientError) as caught:
         async with asyncio.timeout(20):
-            await bench.driver(context, patience_s).run()
-    return context
+            await bench.driver(context, patience_s, port).run()
+    assert (context.healths, context.observations) == ([], [])
+    return caught.value.code
 
 
 async def test_connect(bench: Bench) -> None:
@@ -97,9 +98,7 @@ async def test_first_word(bench: Bench, patience_s: float) -> None:
 async def test_silent(bench: Bench, patience_s: float) -> None:
     """A device that says nothing is never online; the run ends with a TransientError."""
     bench.turn(Manner.SILENT)
-    context = await fails(bench, patience_s)
-    assert context.healths == []
-    assert context.observations == []
+    await fails(bench, patience_s)
 
 
 async def test_falls_silent(bench: Bench, patience_s: float) -> None:
@@ -114,6 +113,11 @@ async def test_falls_silent(bench: Bench, patience_s: float) -> None:
 async def test_garbage(bench: Bench, patience_s: float) -> None:
     """Rubbish instead of a word is told and is no value; the next good word is one."""
     await spoilt(bench, patience_s, Manner.GARBAGE)
+
+
+async def test_corrupt(bench: Bench, patience_s: float) -> None:
+    """A frame with one bit changed is told and is no value; the next good word is one."""
+    await spoilt(bench, patience_s, Manner.CORRUPT)
 
 
 async def test_half(bench: Bench, patience_s: float) -> None:
@@ -158,7 +162,14 @@ async def whole(bench: Bench, manner: Manner) -> None:
 
 async def test_late(bench: Bench, patience_s: float) -> None:
     """What comes after the driver has given up is never taken for the answer to a later question."""
-    await spoilt(bench, patience_s, Manner.LATE)
+    async with kept(bench, patience_s) as context:
+        await online(context)
+        await hears_another(bench, context)
+        bench.turn(Manner.LATE)
+        await goes_wrong(context)
+        await until(lambda: bench.late)  # perhaps while the next question was open
+        bench.turn(Manner.WELL)
+        await hears_another(bench, context)
 
 
 async def test_stranger(bench: Bench, patience_s: float) -> None:
@@ -246,16 +257,13 @@ async def cancelled(bench: Bench, run: asyncio.Task[None]) -> None:
 
 async def test_absent(bench: Bench, patience_s: float) -> None:
     """A port that is not there is a TransientError: it may come yet."""
-    context = BenchContext()
-    with pytest.raises(TransientError):
-        await bench.driver(context, patience_s, bench.absent).run()
-    assert context.healths == []
+    assert await fails(bench, patience_s, bench.absent) == bench.complaints["absent"]
 
 
 async def test_busy(bench: Bench, patience_s: float) -> None:
     """A port that somebody else holds is a TransientError; once it is free, the next run works."""
     with bench.held():
-        assert (await fails(bench, patience_s)).healths == []
+        assert await fails(bench, patience_s) == bench.complaints["busy"]
     async with kept(bench, patience_s) as context:
         await online(context)
 
@@ -265,4 +273,4 @@ async def test_denied(bench: Bench, patience_s: float) -> None:
     async with kept(bench, patience_s) as context:  # what is imported late may be readable for root alone
         await online(context)
     with bench.locked():
-        assert (await fails(bench, patience_s)).healths == []
+        assert await fails(bench, patience_s) == bench.complaints["denied"]

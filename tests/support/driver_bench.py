@@ -37,6 +37,8 @@ class Manner(Enum):
     WELL = auto()
     SILENT = auto()
     GARBAGE = auto()
+    CORRUPT = auto()
+    """Whole, with one bit changed on the way."""
     HALF = auto()
     SPLIT = auto()
     """In pieces of one byte, with pauses."""
@@ -77,6 +79,8 @@ class Bench(ABC):
     impatient: ClassVar[dict[str, object]] = {}
     """Constants of the driver that are made small where the device shall be found silent: dotted name -> value."""
 
+    complaints: ClassVar[dict[str, str]]
+    """The error codes of a port that is absent, busy or denied."""
     moments: ClassVar[int] = 20
     """At how many moments of its opening a run is cancelled, beside each of its first."""
 
@@ -91,6 +95,8 @@ class Bench(ABC):
         """The words that went out whole and sound."""
         self.asked = asyncio.Event()
         """The driver has spoken to the device."""
+        self.late = 0
+        """How many words went out late."""
 
     @abstractmethod
     def driver(self, context: BenchContext, patience_s: float, port: str | None = None) -> Driver:
@@ -146,6 +152,7 @@ class Bench(ABC):
 class LineBench(Bench):
     """A device on a pseudo terminal, or on a TCP port where `tcp`."""
 
+    complaints = {"absent": "port_absent", "busy": "port_busy", "denied": "port_denied"}  # noqa: RUF012
     tcp: ClassVar[bool] = False
     stranger: ClassVar[bytes]
     """Golden bytes of another protocol."""
@@ -231,6 +238,8 @@ class LineBench(Bench):
                 write(data)
             case Manner.GARBAGE:
                 write(GARBAGE)
+            case Manner.CORRUPT:
+                write(corrupt(data))
             case Manner.HALF:
                 write(data[: len(data) // 2])
             case Manner.SPLIT:
@@ -238,9 +247,14 @@ class LineBench(Bench):
             case Manner.SLOW:
                 asyncio.get_running_loop().call_later(SLOW_S, write, data)
             case Manner.LATE:
-                asyncio.get_running_loop().call_later(1.5 * self._patience_s, write, data)
+                asyncio.get_running_loop().call_later(1.5 * self._patience_s, self._write_late, data)
             case Manner.STRANGER:
                 write(self.stranger)
+
+    def _write_late(self, data: bytes) -> None:
+        assert self._wire
+        self._wire.write(data)
+        self.late += 1
 
     def _say(self) -> None:
         """By itself, unasked."""
@@ -300,6 +314,12 @@ async def kept(bench: Bench, patience_s: float = PATIENT_S) -> AsyncIterator[Ben
         yield context
         work.cancel()
     bench.told(context)
+
+
+def corrupt(data: bytes) -> bytes:
+    """One bit in its middle is another."""
+    middle = len(data) // 2
+    return data[:middle] + bytes((data[middle] ^ 1,)) + data[middle + 1 :]
 
 
 def open_files() -> int:
