@@ -3,30 +3,14 @@
 import asyncio
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from drivers.common.transport import open_transport
 from model.errors import TransientError
+from support.driver_bench import nobody
 from support.sims import StartSim
-
-NOBODY = 65534
-
-
-@contextmanager
-def nobody() -> Iterator[None]:
-    """Root may open everything: the block runs without its rights."""
-    me = os.geteuid()
-    if me == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        if me == 0:
-            os.seteuid(me)
 
 
 def connected_to(address: tuple[str, int]) -> socket.socket:
