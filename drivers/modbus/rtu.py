@@ -50,8 +50,8 @@ def encode(slave: int, request: Request) -> bytes:
     return body + crc16(body).to_bytes(2, "little")
 
 
-def locate(data: bytes, slave: int, request: Request) -> slice | None:
-    """Where the expected reply, or an exception to the request, stands whole and sound in `data`.
+def find(data: bytes, slave: int, request: Request) -> bytes | None:
+    """The PDU of the expected reply, or of an exception to the request, once it stands whole and sound in `data`.
 
     Bytes before it are noise: RS-485 drivers that switch over add one now and then.
     """
@@ -65,14 +65,8 @@ def locate(data: bytes, slave: int, request: Request) -> slice | None:
         else:
             continue
         if end <= len(data) and crc16(data[start:end]) == 0:
-            return slice(start, end)
+            return data[start + 1 : end - 2]
     return None
-
-
-def find(data: bytes, slave: int, request: Request) -> bytes | None:
-    """The PDU of what `locate` finds."""
-    frame = locate(data, slave, request)
-    return None if frame is None else data[frame.start + 1 : frame.stop - 2]
 
 
 class _Doubt:
@@ -147,7 +141,7 @@ class RtuFraming:
                     self._quiet_since = self._loop.time()
                     slave.patience.answered(max(0.0, self._quiet_since - sent - air_s))
                     return parse(slave.address, request, pdu)
-                data = self._overheard(data)
+                self._overheard(data)
         except asyncio.CancelledError:
             self._doubted(slave, request, sent)
             raise
@@ -167,20 +161,16 @@ class RtuFraming:
         sure = slave.terms.marker is not None and not doubt.marked
         doubt.until = self._loop.time() + (max(slave.patience.timeout_s, _DRAIN_S) if sure else _FORGOTTEN_S)
 
-    def _overheard(self, data: bytes) -> bytes:
-        """`data` without the replies in it that came late. They show how slow their slave is; once none of its replies is
-        missing any more, it is in doubt no longer.
-        """
+    def _overheard(self, data: bytes) -> None:
+        """A reply that comes late shows how slow its slave is; a slave of which none is missing any more is in no doubt."""
         for address, (slave, doubt) in list(self._doubts.items()):
             for asked in list(doubt.asked):
                 request, sent = asked
-                if frame := locate(data, address, request):
-                    data = data[: frame.start] + data[frame.stop :]
+                if find(data, address, request) is not None:
                     slave.patience.late(self._loop.time() - sent)
                     doubt.asked.remove(asked)
             if not doubt.asked:
                 del self._doubts[address]
-        return data
 
     def _reply(self, data: bytes, frame: bytes, slave: int, request: Request) -> bytes | None:
         """`find` behind our own echo, where the adapter makes one. Reads teach whether it does."""
@@ -205,5 +195,6 @@ class RtuFraming:
             if not more:
                 return
             self._quiet_since = self._loop.time()
-            came = self._overheard((came + more)[-_NOISE_MAX_BYTES:])
+            came = (came + more)[-_NOISE_MAX_BYTES:]
+            self._overheard(came)
         raise SlaveError("modbus_line_busy", slave=slave.address)

@@ -96,7 +96,7 @@ def _decoded(how: Any, replies: Sequence[str]) -> dict[str, dict[str, Any]]:
     Raises SettingsError `profile_reply`.
     """
     from drivers.modbus.decode import Decoder
-    from drivers.modbus.rtu import locate
+    from drivers.modbus.rtu import find
 
     data: list[bytes] = []
     for i, request in enumerate(how.requests):
@@ -106,7 +106,7 @@ def _decoded(how: Any, replies: Sequence[str]) -> dict[str, dict[str, Any]]:
         except ValueError:
             raw = b""
         start = len(request.reply_start)
-        if raw and len(raw) == request.reply_length + 3 and locate(raw, raw[0], request):
+        if raw and len(raw) == request.reply_length + 3 and find(raw, raw[0], request):
             raw = raw[1 + start : -2]
         if len(raw) != request.reply_length - start:
             asked = request.pdu.hex(" ")

@@ -9,7 +9,7 @@ from drivers.modbus.bus import ModbusBus
 from drivers.modbus.pdu import COIL_ON, SlaveError, read, write_coil
 from drivers.modbus.profile import load_profile
 from drivers.modbus.slave import Terms
-from support.modbus import IMPATIENT_S, open_bus
+from support.modbus import IMPATIENT_S, eventually, open_bus
 from support.sims import Sim, StartSim
 
 LATE_S = 0.55
@@ -89,6 +89,17 @@ async def test_however_late_a_reply_is_nobodys(sim: StartSim) -> None:
             values = [value for place in (2, 3, 4) if (value := await tried(bus, place)) is not None]
             assert values
             assert values == [102, 103, 104][-len(values) :]
+
+
+async def test_what_was_given_up_in_the_middle_is_nobodys_reply(sim: StartSim) -> None:
+    """Whoever asked has gone away; the answer comes all the same, and is not the next one's."""
+    slave = await lift(sim)
+    async with open_bus(slave.endpoint, 1, marker=MARKER) as bus:
+        await slave.command("fault", slave=1, kind="late", count=1, seconds=LATE_S)
+        asking = asyncio.create_task(register(bus, 1))
+        await eventually(lambda: any(line["event"] == "fault" for line in slave.log()))
+        asking.cancel()
+        assert [await register(bus, place) for place in (2, 3)] == [102, 103]
 
 
 async def test_a_slow_slave_is_learnt(sim: StartSim) -> None:
