@@ -50,8 +50,8 @@ def encode(slave: int, request: Request) -> bytes:
     return body + crc16(body).to_bytes(2, "little")
 
 
-def find(data: bytes, slave: int, request: Request) -> bytes | None:
-    """The PDU of the expected reply, or of an exception to the request, once it stands whole and sound in `data`.
+def locate(data: bytes, slave: int, request: Request) -> slice | None:
+    """Where the expected reply, or an exception to the request, stands whole and sound in `data`.
 
     Bytes before it are noise: RS-485 drivers that switch over add one now and then.
     """
@@ -65,8 +65,14 @@ def find(data: bytes, slave: int, request: Request) -> bytes | None:
         else:
             continue
         if end <= len(data) and crc16(data[start:end]) == 0:
-            return data[start + 1 : end - 2]
+            return slice(start, end)
     return None
+
+
+def find(data: bytes, slave: int, request: Request) -> bytes | None:
+    """The PDU of what `locate` finds."""
+    frame = locate(data, slave, request)
+    return None if frame is None else data[frame.start + 1 : frame.stop - 2]
 
 
 class _Doubt:
