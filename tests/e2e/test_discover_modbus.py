@@ -172,8 +172,9 @@ async def test_a_line_that_is_never_silent_is_left_alone() -> None:
     """Questions in between would harm those who talk there."""
     async with pty_device(lambda data, _: b"") as device:
         babble = asyncio.create_task(babbling(device))
+        scan = Scan(device.endpoint, NEW, [1], [], pause_s=0.5)
         with pytest.raises(TransientError, match="modbus_line_talks"):
-            await search(device.endpoint, [1])
+            _ = [event async for event in scan.run()]
         babble.cancel()
         assert not device.asked.is_set()
 
