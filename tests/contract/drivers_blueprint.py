@@ -3,7 +3,8 @@
 from drivers._blueprint.config import BlueprintConfig
 from drivers._blueprint.driver import BlueprintDevice
 from model.observation import Poll
-from support.driver_bench import DEVICE, BenchContext, PolledBench
+from support.driver_bench import DEVICE, BenchContext
+from support.line_bench import PolledBench
 
 
 class Blueprint(PolledBench):

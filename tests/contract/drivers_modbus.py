@@ -10,7 +10,8 @@ from drivers.modbus.driver import ModbusConfig, ModbusDevice
 from model.observation import Poll
 from model.ports import Driver
 from support.context import MemoryContext
-from support.driver_bench import DEVICE, BenchContext, PolledBench
+from support.driver_bench import DEVICE, BenchContext
+from support.line_bench import PolledBench
 
 READ_INPUTS, ILLEGAL_ADDRESS = 4, 2
 HUMIDITY = 546

@@ -4,7 +4,8 @@ from drivers.rfid.config import M100Config
 from drivers.rfid.driver import M100Device
 from firmware_sim.rfid import gen2_crc
 from model.observation import TagWindow
-from support.driver_bench import DEVICE, IMPATIENT_S, BenchContext, LineBench
+from support.driver_bench import DEVICE, IMPATIENT_S, BenchContext
+from support.line_bench import LineBench
 
 WHO = bytes.fromhex("BB 00 03 00 01 00 04 7E")
 

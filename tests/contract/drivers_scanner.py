@@ -4,7 +4,8 @@ from drivers.scanner.config import ScannerConfig
 from drivers.scanner.driver import ScannerDevice
 from firmware_sim.scanner import ACK, DECODE_DATA, EAN13, packet
 from model.observation import Scan
-from support.driver_bench import DEVICE, IMPATIENT_S, BenchContext, LineBench
+from support.driver_bench import DEVICE, IMPATIENT_S, BenchContext
+from support.line_bench import LineBench
 
 HOST_ACK = bytes.fromhex("04 D0 04 00 FF 28")
 HOST_SCAN_ENABLE = bytes.fromhex("04 E9 04 00 FF 0F")

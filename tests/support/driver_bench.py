@@ -4,7 +4,6 @@ A driver's bench stands in `tests/contract/drivers_*.py`; `tests/contract/test_d
 """
 
 import asyncio
-import fcntl
 import importlib
 import os
 from abc import ABC, abstractmethod
@@ -15,7 +14,6 @@ from pathlib import Path
 from random import Random
 from typing import Any, ClassVar
 
-from firmware_sim.wire import Pty, Tcp
 from model.errors import TransientError
 from model.ports import Driver, Health
 from support.context import MemoryContext
@@ -24,8 +22,6 @@ PATIENT_S = 5.0
 """For devices that answer: a busy machine must not look like a silent device."""
 IMPATIENT_S = 0.15
 """For devices that shall be found silent."""
-
-SLOW_S = 0.05
 
 GARBAGE = Random(4).randbytes(48)
 DEVICE = "d1"
@@ -149,152 +145,6 @@ class Bench(ABC):
         return told
 
 
-class LineBench(Bench):
-    """A device on a pseudo terminal, or on a TCP port where `tcp`."""
-
-    complaints = {"absent": "port_absent", "busy": "port_busy", "denied": "port_denied"}  # noqa: RUF012
-    tcp: ClassVar[bool] = False
-    stranger: ClassVar[bytes]
-    """Golden bytes of another protocol."""
-
-    @abstractmethod
-    def word(self, n: int) -> bytes:
-        """Word number n, as this device says it now."""
-
-    @abstractmethod
-    def hear(self, asked: bytes) -> None:
-        """The driver has said this: `speak` what the device answers to it."""
-
-    def next(self) -> None:
-        self._n += 1
-        self._say()
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
-        self._n = 0
-        self._patience_s = PATIENT_S
-        self._wire: Pty | Tcp | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def port(self) -> str:
-        assert self._wire
-        return self._wire.endpoint
-
-    @property
-    def absent(self) -> str:
-        return "tcp://127.0.0.1:1" if self.tcp else super().absent  # nobody listens there
-
-    async def plug(self) -> None:
-        if self._wire:
-            self._wire.replug()
-            return
-        if self.tcp:
-            self._wire = Tcp("127.0.0.1", 0)
-            await self._wire.start()
-        else:
-            self._wire = Pty(self.directory / "port")
-        self._later(self._listen(self._wire))
-
-    def unplug(self) -> None:
-        assert self._wire
-        self._wire.unplug()
-
-    async def close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.unplug()
-        if isinstance(self._wire, Tcp) and self._wire._server:
-            self._wire._server.close()
-            await self._wire._server.wait_closed()
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        if self.tcp:  # has no owner
-            yield
-            return
-        fd = os.open(self.port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield
-        finally:
-            os.close(fd)
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        Path(self.port).chmod(0)
-        with nobody():
-            yield
-
-    def speak(self, data: bytes, says: int | None = None) -> None:
-        """Put these bytes on the line in the manner of the moment; `says` is the number of the word in them."""
-        assert self._wire
-        write = self._wire.write
-        if says is not None and self.manner in SOUND:
-            self.said.append(says)
-        match self.manner:
-            case Manner.WELL | Manner.GLUED:
-                write(data)
-            case Manner.GARBAGE:
-                write(GARBAGE)
-            case Manner.CORRUPT:
-                write(corrupt(data))
-            case Manner.HALF:
-                write(data[: len(data) // 2])
-            case Manner.SPLIT:
-                self._later(self._dribble(data))
-            case Manner.SLOW:
-                asyncio.get_running_loop().call_later(SLOW_S, write, data)
-            case Manner.LATE:
-                asyncio.get_running_loop().call_later(1.5 * self._patience_s, self._write_late, data)
-            case Manner.STRANGER:
-                write(self.stranger)
-
-    def _write_late(self, data: bytes) -> None:
-        assert self._wire
-        self._wire.write(data)
-        self.late += 1
-
-    def _say(self) -> None:
-        """By itself, unasked."""
-        if self.manner is Manner.GLUED:
-            first, self._n = self._n, self._n + 1
-            self.said.append(first)
-            self.speak(self.word(first) + self.word(self._n), self._n)
-        else:
-            self.speak(self.word(self._n), self._n)
-
-    async def _dribble(self, data: bytes) -> None:
-        assert self._wire
-        for byte in data:
-            self._wire.write(bytes((byte,)))
-            await asyncio.sleep(0.002)  # a pause is what is wanted
-
-    async def _listen(self, wire: Pty | Tcp) -> None:
-        while True:
-            heard = await wire.read()
-            self.asked.set()
-            self.hear(heard)
-
-    def _later(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-class PolledBench(LineBench):
-    """It speaks only when it is asked, and says the newest word each time."""
-
-    def next(self) -> None:
-        self._n += 1
-
-    def answer(self) -> None:
-        """`speak` the newest word. Glued: with an answer behind it that nobody has asked for."""
-        second = self.word(self._n + 1000) if self.manner is Manner.GLUED else b""
-        self.speak(self.word(self._n) + second, self._n)
-
-
 @asynccontextmanager
 async def kept(bench: Bench, patience_s: float = PATIENT_S) -> AsyncIterator[BenchContext]:
     """The driver at work as the supervisor keeps it, but for the supervisor's pauses."""
@@ -314,12 +164,6 @@ async def kept(bench: Bench, patience_s: float = PATIENT_S) -> AsyncIterator[Ben
         yield context
         work.cancel()
     bench.told(context)
-
-
-def corrupt(data: bytes) -> bytes:
-    """One bit in its middle is another."""
-    middle = len(data) // 2
-    return data[:middle] + bytes((data[middle] ^ 1,)) + data[middle + 1 :]
 
 
 def open_files() -> int:
