@@ -50,11 +50,13 @@ class TcpFraming:
         self._transaction = self._transaction + 1 & 0xFFFF
         await self._line.write(encode(self._transaction, slave.address, request))
         sent = self._loop.time()
+        odd = ""
         while True:
             while frame := self._take():
                 transaction, unit, pdu, self._data = frame
                 if transaction != self._transaction:
-                    self._late(transaction)
+                    if not self._late(transaction):
+                        odd = f"{transaction:04x} {unit:02x} {pdu.hex(' ')}"
                     continue
                 if unit != slave.address:
                     raise SlaveMissed("modbus_bad_reply", slave=slave.address, got=f"{unit:02x} {pdu.hex(' ')}")
@@ -66,14 +68,18 @@ class TcpFraming:
                 while len(self._missing) >= _MISSING_MAX:
                     del self._missing[next(iter(self._missing))]
                 self._missing[self._transaction] = (slave, sent)
+                if odd:
+                    raise SlaveMissed("modbus_bad_reply", slave=slave.address, got=odd)
                 raise SlaveMissed("modbus_timeout", slave=slave.address, timeout_s=round(timeout_s, 3))
             self._data += more
 
-    def _late(self, transaction: int) -> None:
-        """A reply that nobody waits for any more shows how slow its slave is."""
-        if transaction in self._missing:
-            slave, sent = self._missing.pop(transaction)
-            slave.patience.late(self._loop.time() - sent)
+    def _late(self, transaction: int) -> bool:
+        """Whether it is a reply that nobody waits for any more; it shows how slow its slave is."""
+        if transaction not in self._missing:
+            return False
+        slave, sent = self._missing.pop(transaction)
+        slave.patience.late(self._loop.time() - sent)
+        return True
 
     def _take(self) -> tuple[int, int, bytes, bytes] | None:
         try:

@@ -7,7 +7,7 @@ import pytest
 
 from drivers.modbus import pdu
 from drivers.modbus.bus import ModbusBus
-from drivers.modbus.pdu import COIL_OFF, COIL_ON, Request, read, write_coil
+from drivers.modbus.pdu import COIL_OFF, COIL_ON, Request, SlaveMissed, read, write_coil
 from drivers.modbus.profile import load_profile
 from drivers.modbus.slave import Terms
 from drivers.modbus.turns import Priority
@@ -169,3 +169,18 @@ async def test_a_server_that_does_not_speak_modbus_tcp() -> None:
             await bus.request(1, read(4, 0, 1))
         with pytest.raises(TransientError, match="modbus_not_tcp"):
             await run
+
+
+async def test_a_server_that_answers_to_another_transaction() -> None:
+    """Its frames are sound, but whose they are cannot be known: no value, and what came is told."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(100):
+            writer.write(bytes.fromhex("7777 0000 0005 01 04 02 0101"))
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with open_bus(f"tcp://127.0.0.1:{port}", 1, timeout_s=0.2) as bus:
+            with pytest.raises(SlaveMissed, match="modbus_bad_reply .*got=7777 01 04 02 01 01"):
+                await bus.request(1, read(4, 0, 1))
