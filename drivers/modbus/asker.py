@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from drivers.common.line import Line
 from drivers.modbus.pdu import Request, SlaveMissed, SlaveRefused
-from drivers.modbus.rtu import BITS_PER_CHAR, crc16, encode, find, silence_s
+from drivers.modbus.rtu import BITS_PER_CHAR, encode, find, locate, silence_s
 from drivers.modbus.slave import Slave, Terms
 from drivers.modbus.tcp import TcpFraming
 from model.errors import TransientError
@@ -94,9 +94,8 @@ class RtuAsker:
     def _belated(self, data: bytes) -> bytes:
         """Without replies to earlier questions."""
         for address, request in list(self._open.items()):
-            if (pdu := find(data, address, request)) is not None:
-                body = bytes((address,)) + pdu
-                data = data.replace(body + crc16(body).to_bytes(2, "little"), b"", 1)
+            if place := locate(data, address, request):
+                data = data[: place.start] + data[place.stop :]
                 self.late.append(address)
                 del self._open[address]
         return data
