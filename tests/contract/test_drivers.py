@@ -11,7 +11,7 @@ from model.errors import TransientError
 from model.ports import Health
 from support.context import until
 from support.driver_bench import IMPATIENT_S, Bench, BenchContext, Manner, benches, kept, open_files
-from support.scorecard import cards
+from support.scorecard import BenchCard, cards
 
 ONLINE = (Health.ONLINE, None)
 LIMIT_S = 5.0
@@ -24,9 +24,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked = [
         pytest.param(bench, id=f"{bench.family}-{bench.name}")
         for bench in benches(Path(__file__).parent)
-        if question not in cards()[bench.family].bench[bench.name].not_asked
+        if question not in card(bench).not_asked
     ]
     metafunc.parametrize("bench", asked, indirect=True)
+
+
+def card(bench: type[Bench]) -> BenchCard:
+    return cards()[bench.family].bench[bench.name]
 
 
 @pytest.fixture
@@ -180,6 +184,8 @@ async def test_stranger(bench: Bench, patience_s: float) -> None:
         bench.next()
         await goes_wrong(context)
     assert bench.told(context) == []
+    if "first_word" not in card(type(bench)).not_asked:
+        assert ONLINE not in context.healths
 
 
 async def test_unplug(bench: Bench, patience_s: float) -> None:
@@ -190,6 +196,7 @@ async def test_unplug(bench: Bench, patience_s: float) -> None:
     await online(context)
     await hears_another(bench, context)
     bench.turn(Manner.HALF)
+    await until(bench.begun)
     bench.unplug()
     with pytest.raises(TransientError):
         async with asyncio.timeout(LIMIT_S):
@@ -205,6 +212,7 @@ async def test_replug(bench: Bench, patience_s: float) -> None:
         await online(context)
         await hears_another(bench, context)
         bench.turn(Manner.HALF)
+        await until(bench.begun)
         bench.unplug()
         await context.until(lambda: context.healths[-1][0] is Health.OFFLINE)
         await bench.plug()

@@ -119,6 +119,10 @@ class Bench(ABC):
         self.manner = manner
         self.next()
 
+    def begun(self) -> bool:
+        """Whether the driver has read what was said in the manner of the moment."""
+        return True
+
     async def close(self) -> None:
         self.unplug()
 

@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import os
+import termios
 from abc import abstractmethod
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ class LineBench(Bench):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self._n = 0
+        self._spoke: Manner | None = None
         self._patience_s = PATIENT_S
         self._wire: Pty | Tcp | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,6 +69,12 @@ class LineBench(Bench):
             self._n += 1
             data += self.word(self._n)
         self.speak(data, self._n)
+
+    def begun(self) -> bool:
+        unread = b"\0\0\0\0"
+        if isinstance(self._wire, Pty):
+            unread = fcntl.ioctl(self._wire._slave, termios.FIONREAD, unread)
+        return self._spoke is self.manner and not any(unread)
 
     def unplug(self) -> None:
         assert self._wire
@@ -106,6 +114,7 @@ class LineBench(Bench):
         """Put these bytes on the line in the manner of the moment; `says` is the number of the word in them."""
         assert self._wire
         write = self._wire.write
+        self._spoke = self.manner
         if says is not None and self.manner in SOUND:
             self.said.append(says)
         match self.manner:
