@@ -25,6 +25,8 @@ class Line(asyncio.Protocol):
         self._taps = TAPS.get()
         self._loop = asyncio.get_running_loop()
         self._held = b""
+        self.heard_at = self._loop.time()
+        """When the last byte came, by the event loop's clock; at first, when the port was opened."""
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
         self._fine: FineTimer | None = None
@@ -123,6 +125,7 @@ class Line(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        self.heard_at = self._loop.time()
         for tap in self._taps:
             tap("gateway", data)
         self._held += data

@@ -94,7 +94,7 @@ class RtuFraming:
         self._loop = asyncio.get_running_loop()
         self._char_s = BITS_PER_CHAR / baudrate
         self._silence_s = silence_s(baudrate)
-        self._quiet_since = self._loop.time()
+        self._sent_until = 0.0
         self._echo: bool | None = None
         self._doubts: dict[int, tuple[Slave, _Doubt]] = {}
 
@@ -133,6 +133,7 @@ class RtuFraming:
         await self._silence(slave)
         await self._line.write(frame)
         sent = self._loop.time()
+        self._sent_until = sent + len(frame) * self._char_s
         air_s = (len(frame) + request.reply_length + 3) * self._char_s
         data = b""
         try:
@@ -144,8 +145,7 @@ class RtuFraming:
                 data += more
                 pdu = self._reply(data, frame, slave.address, request)
                 if pdu is not None:
-                    self._quiet_since = self._loop.time()
-                    slave.patience.answered(max(0.0, self._quiet_since - sent - air_s))
+                    slave.patience.answered(max(0.0, self._line.heard_at - sent - air_s))
                     return parse(slave.address, request, pdu)
                 self._overheard(data)
         except asyncio.CancelledError:
@@ -158,7 +158,6 @@ class RtuFraming:
 
     def _doubted(self, slave: Slave, request: Request, sent: float) -> None:
         """Its reply may still come."""
-        self._quiet_since = self._loop.time()
         _, doubt = self._doubts.setdefault(slave.address, (slave, _Doubt()))
         doubt.asked.append((request, sent))
         self._wait(slave, doubt)
@@ -173,7 +172,7 @@ class RtuFraming:
             for asked in list(doubt.asked):
                 request, sent = asked
                 if find(data, address, request) is not None:
-                    slave.patience.late(self._loop.time() - sent)
+                    slave.patience.late(self._line.heard_at - sent)
                     doubt.asked.remove(asked)
             if not doubt.asked:
                 del self._doubts[address]
@@ -197,10 +196,10 @@ class RtuFraming:
         give_up = self._loop.time() + _BUSY_S
         came = b""
         while self._loop.time() < give_up:
-            more = await self._line.read(max(0.0, self._quiet_since + silence_s - self._loop.time()))
+            quiet_since = max(self._sent_until, self._line.heard_at)
+            more = await self._line.read(max(0.0, quiet_since + silence_s - self._loop.time()))
             if not more:
                 return
-            self._quiet_since = self._loop.time()
             came = (came + more)[-_NOISE_MAX_BYTES:]
             self._overheard(came)
         raise SlaveError("modbus_line_busy", slave=slave.address)
