@@ -1,12 +1,6 @@
 """Settings of the blueprint."""
 
-from typing import Annotated
-
-from pydantic import Field
-
-from drivers.common.config import SerialDeviceConfig
-
-Seconds = Annotated[float, Field(gt=0)]
+from drivers.common.config import Seconds, SerialDeviceConfig
 
 
 class BlueprintConfig(SerialDeviceConfig):

@@ -3,9 +3,12 @@
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveInt, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, StringConstraints
 from pydantic_core import PydanticCustomError
 
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+"""Of a point, an output, a sensor."""
+Seconds = Annotated[float, Field(gt=0)]
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 
@@ -22,9 +25,9 @@ def _is_address(port: str) -> bool:
         return False
 
 
-def _serial_port(port: str) -> str:
+def _device_path(port: str) -> str:
     if not _is_path(port):
-        raise PydanticCustomError("setting_serial_port", "not an absolute path")
+        raise PydanticCustomError("setting_device_path", "not an absolute path")
     return port
 
 
@@ -40,7 +43,7 @@ def _port(port: str) -> str:
     return port
 
 
-SerialPort = Annotated[str, AfterValidator(_serial_port)]
+DevicePath = Annotated[str, AfterValidator(_device_path)]
 TcpPort = Annotated[str, AfterValidator(_tcp_port)]
 Port = Annotated[str, AfterValidator(_port)]
 """`/dev/...`, `tcp://host:port`, and either of them."""

@@ -4,11 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints
 
-from drivers.common.config import DeviceConfig, SerialPort
+from drivers.common.config import DeviceConfig, DevicePath, Name
 from drivers.common.contact import ContactSpec, check_contacts
 from model.errors import SettingsError
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Labels = dict[Annotated[str, StringConstraints(pattern="^(zh|en)$")], str]
 
 
@@ -48,7 +47,7 @@ class GpioConfig(DeviceConfig):
     An input that is another's `pair` says 1 where its side of the contact is closed, and has no settings of a contact.
     """
 
-    chip: SerialPort
+    chip: DevicePath
     inputs: dict[Name, InputSpec] = Field({})
     outputs: dict[Name, OutputSpec] = Field({})
     every_s: Annotated[float, Field(ge=0.05, le=60)] = 1.0

@@ -14,13 +14,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from drivers.common.config import Name
 from drivers.modbus.pdu import BIT_READS, READ_COILS, WRITE_COIL
 from model.errors import SettingsError
 from model.observation import Point, PointMap
 from model.shipped import shipped
 
 Word = Annotated[int, Field(ge=0, le=0xFFFF)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 ReadFunction = Literal[1, 2, 3, 4]
 
 REGISTERS = {"bit": 1, "bits": 1, "s16": 1, "u16": 1, "s32": 2, "u32": 2, "f32": 2}

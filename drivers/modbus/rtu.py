@@ -6,6 +6,7 @@ let a request time out is asked a question first whose reply cannot be mistaken 
 
 import asyncio
 
+from drivers.common.checksum import modbus_crc16
 from drivers.common.line import Line
 from drivers.modbus.pdu import Request, SlaveError, SlaveMissed, SlaveRefused, parse
 from drivers.modbus.slave import Slave
@@ -24,30 +25,9 @@ def silence_s(baudrate: int) -> float:
     return 3.5 * BITS_PER_CHAR / baudrate if baudrate <= 19200 else _FIXED_SILENCE_S
 
 
-def _crc_table() -> tuple[int, ...]:
-    table = []
-    for byte in range(256):
-        crc = byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
-        table.append(crc)
-    return tuple(table)
-
-
-_CRC = _crc_table()
-
-
-def crc16(data: bytes) -> int:
-    """CRC-16/MODBUS; goes over the wire low byte first. Over a frame with its CRC it is 0."""
-    crc = 0xFFFF
-    for byte in data:
-        crc = crc >> 8 ^ _CRC[(crc ^ byte) & 0xFF]
-    return crc
-
-
 def encode(slave: int, request: Request) -> bytes:
     body = bytes((slave,)) + request.pdu
-    return body + crc16(body).to_bytes(2, "little")
+    return body + modbus_crc16(body).to_bytes(2, "little")
 
 
 def locate(data: bytes, slave: int, request: Request) -> slice | None:
@@ -64,7 +44,7 @@ def locate(data: bytes, slave: int, request: Request) -> slice | None:
             end = start + 5
         else:
             continue
-        if end <= len(data) and crc16(data[start:end]) == 0:
+        if end <= len(data) and modbus_crc16(data[start:end]) == 0:
             return slice(start, end)
     return None
 

@@ -1,12 +1,10 @@
 """Settings of a UHF module of the M100/R200 family."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import PositiveInt
 
-from drivers.common.config import SerialDeviceConfig
-
-Seconds = Annotated[float, Field(gt=0)]
+from drivers.common.config import Seconds, SerialDeviceConfig
 
 
 class M100Config(SerialDeviceConfig):

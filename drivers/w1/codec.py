@@ -8,6 +8,7 @@ The file shows the nine bytes of the sensor's memory twice, then the temperature
 
 import re
 
+from drivers.common.checksum import dallas_crc8
 from model.observation import Quality
 
 POWER_ON = 85_000
@@ -32,7 +33,7 @@ class Sensor:
         if found is None:
             return None, Quality.COMM_ERROR
         memory, value = bytes.fromhex(found[1].decode()), int(found[2])
-        if crc8(memory) or value != _millidegrees(memory):
+        if dallas_crc8(memory) or value != _millidegrees(memory):
             return None, Quality.COMM_ERROR
         if not any(memory) or not LOWEST <= value <= HIGHEST:
             return None, Quality.SENSOR_FAULT
@@ -40,16 +41,6 @@ class Sensor:
             return None, Quality.SENSOR_FAULT
         self._last = value
         return value, Quality.GOOD
-
-
-def crc8(data: bytes) -> int:
-    """Dallas/Maxim, polynomial 8C reflected. Over bytes with their CRC it is 0: also over nothing but zeros."""
-    crc = 0
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ 0x8C * (crc & 1)
-    return crc
 
 
 def _millidegrees(memory: bytes) -> int:

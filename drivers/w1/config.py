@@ -4,9 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from drivers.common.config import DeviceConfig, SerialPort
+from drivers.common.config import DeviceConfig, DevicePath, Name
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 SensorId = Annotated[str, StringConstraints(pattern=r"^28-[0-9a-f]{12}$")]
 
 
@@ -15,4 +14,4 @@ class W1Config(DeviceConfig):
 
     sensors: Annotated[dict[Name, SensorId], Field(min_length=1)]
     every_s: Annotated[float, Field(ge=0.1)] = 5.0
-    base: SerialPort = "/sys/bus/w1/devices"
+    base: DevicePath = "/sys/bus/w1/devices"

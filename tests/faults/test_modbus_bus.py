@@ -182,5 +182,5 @@ async def test_a_server_that_answers_to_another_transaction() -> None:
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with open_bus(f"tcp://127.0.0.1:{port}", 1, timeout_s=0.2) as bus:
-            with pytest.raises(SlaveMissed, match="modbus_bad_reply .*got=7777 01 04 02 01 01"):
+            with pytest.raises(SlaveMissed, match=r"modbus_bad_reply .*got=7777 01 04 02 01 01"):
                 await bus.request(1, read(4, 0, 1))

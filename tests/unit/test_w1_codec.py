@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.w1.codec import HIGHEST, LOWEST, Sensor, crc8
+from drivers.common.checksum import dallas_crc8
+from drivers.w1.codec import HIGHEST, LOWEST, Sensor
 from model.observation import Quality
 
 GOOD, COMM, FAULT = Quality.GOOD, Quality.COMM_ERROR, Quality.SENSOR_FAULT
@@ -23,13 +24,13 @@ def measured(sixteenths: int) -> bytes:
     """A file for that many 1/16 °C; of what is under zero the kernel cuts off towards zero."""
     memory = sixteenths.to_bytes(2, "little", signed=True) + bytes.fromhex("4b 46 7f ff 0c 10")
     millidegrees = sixteenths * 1000 // 16 if sixteenths >= 0 else -(-sixteenths * 1000 // 16)
-    return file((memory + bytes((crc8(memory),))).hex(" "), millidegrees)
+    return file((memory + bytes((dallas_crc8(memory),))).hex(" "), millidegrees)
 
 
 def test_the_document() -> None:
     """The bytes of the device's description."""
-    assert crc8(bytes.fromhex("72 01 4b 46 7f ff 0e 10")) == 0x57
-    assert crc8(bytes.fromhex("50 05 4b 46 7f ff 0c 10")) == 0x1C
+    assert dallas_crc8(bytes.fromhex("72 01 4b 46 7f ff 0e 10")) == 0x57
+    assert dallas_crc8(bytes.fromhex("50 05 4b 46 7f ff 0c 10")) == 0x1C
     assert Sensor().read(MEASURED) == (23125, GOOD)
 
 
@@ -77,7 +78,9 @@ def test_85_degrees_may_be_true() -> None:
         assert sensor.read(measured(sixteenths)) == (sixteenths * 1000 // 16, GOOD)
 
 
-memories = st.binary(min_size=8, max_size=8).map(lambda m: m + bytes((crc8(m),))) | st.binary(min_size=9, max_size=9)
+memories = st.binary(min_size=8, max_size=8).map(lambda m: m + bytes((dallas_crc8(m),))) | st.binary(
+    min_size=9, max_size=9
+)
 files = st.builds(lambda memory, value: file(memory.hex(" "), value), memories, st.integers(-200_000, 200_000))
 
 
@@ -89,7 +92,7 @@ def test_any_text(texts: list[bytes]) -> None:
         value, quality = sensor.read(text)
         assert (value is None) == (quality is not GOOD)
         if value is not None:
-            assert crc8(bytes.fromhex(text[:26].decode())) == 0
+            assert dallas_crc8(bytes.fromhex(text[:26].decode())) == 0
             assert LOWEST <= value <= HIGHEST
 
 
