@@ -14,11 +14,12 @@ from drivers.modbus.budget import poll_s
 from drivers.modbus.bus import ModbusBus, ModbusRtuConfig, ModbusTcpConfig
 from drivers.modbus.decode import decoder
 from drivers.modbus.identity import OtherDevice, prove
+from drivers.modbus.library import load_profile
 from drivers.modbus.patience import GIVE_UP_AFTER
 from drivers.modbus.pdu import COIL_OFF, COIL_ON, Request, write_coil
 from drivers.modbus.plan import plan
 from drivers.modbus.probe import probe
-from drivers.modbus.profile import OutputSpec, load_profile
+from drivers.modbus.profile import OutputSpec
 from drivers.modbus.slave import Terms
 from drivers.modbus.turns import Priority
 from model.errors import PermanentError, TransientError

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+from drivers.modbus.library import load_profile
 from drivers.modbus.pdu import BIT_READS, Request, read
-from drivers.modbus.profile import REGISTERS, Profile, load_profile
+from drivers.modbus.profile import REGISTERS, Profile
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,8 @@ def _modbus(
 
     from drivers.common.ports import named
     from drivers.modbus.discover import Scan, likely, narrowed
+    from drivers.modbus.library import known_profiles
     from drivers.modbus.plan import plan
-    from drivers.modbus.profile import known_profiles
     from model.errors import DriverError
 
     plans = [plan(name) for name in known_profiles()]

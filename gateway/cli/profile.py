@@ -29,7 +29,7 @@ def add(root: click.Group, lang: str) -> None:
 
     @leaf(group, "list", lang)
     def list_(show: Show) -> int:
-        from drivers.modbus.profile import known_profiles, load_profile
+        from drivers.modbus.library import known_profiles, load_profile
 
         profiles = [load_profile(name) for name in known_profiles()]
         if show.as_json:
@@ -44,7 +44,7 @@ def add(root: click.Group, lang: str) -> None:
 
     @leaf(group, "show", lang, name)
     def show_(show: Show, *, name: str) -> int:
-        from drivers.modbus.profile import load_profile, profile_file
+        from drivers.modbus.library import load_profile, profile_file
 
         text = profile_file(name).read_text(encoding="utf-8")
         if show.as_json:
@@ -55,7 +55,7 @@ def add(root: click.Group, lang: str) -> None:
 
     @leaf(group, "schema", lang)
     def schema(show: Show) -> int:
-        from drivers.modbus.profile import json_schema
+        from drivers.modbus.library import json_schema
 
         show.line(json_schema())
         return Exit.OK

@@ -14,9 +14,9 @@ from drivers.common.tap import TAPS, To
 from drivers.common.transport import open_transport
 from drivers.modbus.asker import RtuAsker
 from drivers.modbus.discover import FoundSlave, Scan, Setting, likely, narrowed
+from drivers.modbus.library import known_profiles
 from drivers.modbus.pdu import write_coil
 from drivers.modbus.plan import Plan, plan
-from drivers.modbus.profile import known_profiles
 from firmware_sim.modbus_link import crc
 from gateway.cli import tree
 from model.errors import TransientError

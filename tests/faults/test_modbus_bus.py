@@ -7,8 +7,8 @@ import pytest
 
 from drivers.modbus import pdu
 from drivers.modbus.bus import ModbusBus
+from drivers.modbus.library import load_profile
 from drivers.modbus.pdu import COIL_OFF, COIL_ON, Request, SlaveMissed, read, write_coil
-from drivers.modbus.profile import load_profile
 from drivers.modbus.slave import Terms
 from drivers.modbus.turns import Priority
 from model.errors import PermanentError, TransientError

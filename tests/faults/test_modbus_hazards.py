@@ -6,8 +6,8 @@ import struct
 import pytest
 
 from drivers.modbus.bus import ModbusBus
+from drivers.modbus.library import load_profile
 from drivers.modbus.pdu import COIL_ON, SlaveError, read, write_coil
-from drivers.modbus.profile import load_profile
 from drivers.modbus.slave import Terms
 from support.modbus import IMPATIENT_S, eventually, open_bus
 from support.sims import Sim, StartSim

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from drivers.modbus.library import load_profile
 from drivers.modbus.pdu import SlaveMissed, read, write_coil, write_register
-from drivers.modbus.profile import load_profile
 from drivers.modbus.slave import Terms
 from model.errors import TransientError
 from model.observation import Quality

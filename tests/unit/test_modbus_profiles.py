@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from drivers.modbus.decode import Decoder
 from drivers.modbus.driver import ModbusConfig, ModbusDevice
+from drivers.modbus.library import checked, known_profiles, load_profile
 from drivers.modbus.plan import Plan
-from drivers.modbus.profile import Profile, checked, known_profiles, load_profile
+from drivers.modbus.profile import Profile
 from model.errors import SettingsError
 from model.observation import Quality
 from model.shipped import shipped

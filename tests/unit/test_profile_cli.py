@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from drivers.modbus.profile import known_profiles, load_profile
+from drivers.modbus.library import known_profiles, load_profile
 from gateway.cli import main
 from gateway.settings.load import load
 from model.shipped import shipped
