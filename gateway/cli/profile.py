@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,10 @@ from gateway.cli.leaf import Exit, branch, leaf
 from gateway.cli.show import Show
 from gateway.cli.show import point as shown_point
 from model.errors import SettingsError
+
+if TYPE_CHECKING:  # heavy: it is loaded with the command that needs it
+    from drivers.modbus.plan import Plan
+    from drivers.modbus.profile import PointSpec, Profile
 
 _LIST = ("cli.column.profile", "cli.column.label", "cli.column.line", "cli.column.evidence", "cli.column.points")
 _POINTS = ("cli.column.point", "cli.column.label", "cli.column.place", "cli.column.type", "cli.column.range")
@@ -90,7 +94,7 @@ def _check(show: Show, file: Path, reply: Sequence[str]) -> int:
     return Exit.OK
 
 
-def _decoded(how: Any, replies: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _decoded(how: "Plan", replies: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The values in replies as a manual shows them, in the order of the requests: whole frames, or their data alone.
 
     Raises SettingsError `profile_reply`.
@@ -126,7 +130,7 @@ def _decoded(how: Any, replies: Sequence[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _summary(profile: Any) -> dict[str, Any]:
+def _summary(profile: "Profile") -> dict[str, Any]:
     return {
         "name": profile.name,
         "version": profile.version,
@@ -139,20 +143,20 @@ def _summary(profile: Any) -> dict[str, Any]:
     }
 
 
-def _label(show: Show, thing: Any) -> str:
+def _label(show: Show, thing: "Profile | PointSpec") -> str:
     if thing.label is None:
-        return thing.name  # type: ignore[no-any-return]
-    return str(thing.label.zh if show.lang.startswith("zh") else thing.label.en)
+        return thing.name
+    return thing.label.zh if show.lang.startswith("zh") else thing.label.en
 
 
-def _line(show: Show, profile: Any) -> str:
+def _line(show: Show, profile: "Profile") -> str:
     line = profile.line
     if line is None:
         return show.words("cli.profile_list.unknown")
     return f"{line.baudrate} 8{line.parity}{line.stopbits}"
 
 
-def _point(show: Show, profile: Any, point: Any) -> list[str]:
+def _point(show: Show, profile: "Profile", point: "PointSpec") -> list[str]:
     kind = point.type + (f" {point.bit}" if point.bit is not None else "") + (f"+{point.width}" if point.width else "")
     if point.order != "ABCD":
         kind += f" {point.order}"
