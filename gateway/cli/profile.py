@@ -50,11 +50,11 @@ def add(root: click.Group, lang: str) -> None:
     def show_(show: Show, *, name: str) -> int:
         from drivers.modbus.library import load_profile, profile_file
 
-        text = profile_file(name).read_text(encoding="utf-8")
+        profile = load_profile(name)
         if show.as_json:
-            show.document(load_profile(name).model_dump(mode="json", by_alias=True, exclude_defaults=True))
+            show.document(profile.model_dump(mode="json", by_alias=True, exclude_defaults=True))
         else:
-            show.line(text.rstrip("\n"))
+            show.line(profile_file(name).read_text(encoding="utf-8").rstrip("\n"))
         return Exit.OK
 
     @leaf(group, "schema", lang)

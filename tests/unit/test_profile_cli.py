@@ -124,9 +124,10 @@ def test_what_ships_can_be_listed_and_shown(capsys: pytest.CaptureFixture[str]) 
     assert out.count("public repository only") + out.count("vendor's document") > 8
     _, out, _ = run(capsys, "show", "xy-md02")
     assert tomllib.loads(out)["name"] == "xy-md02"
-    code, _, err = run(capsys, "show", "xy-md20", "--lang", "en")
-    assert code == 78
-    assert "xy-md02" in err
+    for wrong, told in (("xy-md20", "xy-md02"), ("nowhere.toml", "nowhere.toml")):
+        code, _, err = run(capsys, "show", wrong, "--lang", "en")
+        assert code == 78
+        assert told in err
 
 
 def test_the_schema_is_that_of_the_types_and_fits_what_ships(capsys: pytest.CaptureFixture[str]) -> None:
