@@ -21,7 +21,7 @@ from model.ports import Context, Health
 class Framing(Protocol):
     """What RTU and TCP have in common."""
 
-    def ready_in(self, slave: Slave, /) -> float: ...
+    def ready_in(self, slave: Slave, request: Request, /) -> float: ...
     async def exchange(self, slave: Slave, request: Request) -> bytes: ...
 
 
@@ -48,7 +48,8 @@ class ModbusBus(ABC):
     async def request(self, address: int, request: Request, priority: Priority = Priority.NORMAL) -> bytes:
         """The data of a read, or nothing once a write is confirmed.
 
-        A slave that does not answer rests for a while: reads wait for the end of it, writes fail at once.
+        A slave that does not answer rests for a while: reads wait for the end of it, writes fail at once but for one every
+        two seconds, for a siren whose board may be there again.
         Raises SlaveError (`modbus_...`), TransientError `bus_down`, PermanentError `write_forbidden`.
         """
         slave = self._slaves.get(address)
@@ -69,10 +70,13 @@ class ModbusBus(ABC):
         raise TransientError("bus_down", bus=self._name)
 
     def _wait_s(self, framing: Framing, slave: Slave, request: Request) -> float:
-        rest_s = slave.patience.rests_for(asyncio.get_running_loop().time())
-        if rest_s > 0 and not request.reads:
+        now = asyncio.get_running_loop().time()
+        rest_s = slave.patience.rests_for(now)
+        if request.reads:
+            return max(framing.ready_in(slave, request), rest_s)
+        if rest_s > 0 and not slave.patience.may_try(now):
             raise slave.patience.again()
-        return max(framing.ready_in(slave), rest_s)
+        return framing.ready_in(slave, request)
 
     async def _exchange(self, framing: Framing, slave: Slave, request: Request) -> bytes:
         try:

@@ -3,6 +3,7 @@ has outputs.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -89,6 +90,7 @@ class ModbusDevice:
         condition = Condition(self._context)
         failed = GIVE_UP_AFTER  # while it has never answered, it is not there: that is no reading
         proven, warning, prove_at = 0, None, 0.0
+        marked = 0
         loop = asyncio.get_running_loop()
         start = loop.time()
         while True:
@@ -113,6 +115,12 @@ class ModbusDevice:
                 values, quality = decode.values(replies)
                 self._emit(points, *contacts.step(values, quality, self._context.clock.mono()))
                 failed = 0
+                if marked != bus.opened and how.marker:
+                    marked = bus.opened
+                    with suppress(
+                        TransientError
+                    ):  # asked while all is well: whether it answers this is known when it matters
+                        await bus.request(c.slave, how.marker, priority)
             # on an absolute schedule: slots that a slow poll has missed are skipped
             await asyncio.sleep(c.every_s - (loop.time() - start) % c.every_s)
 

@@ -11,6 +11,7 @@ _LEARNT_AFTER = 10
 _FADES = 0.995
 """The slowest answer is forgotten by half in some 140 answers."""
 
+_TRY_EVERY_S = 2.0
 GIVE_UP_AFTER = 3
 """So often in a row without an answer, and the slave rests."""
 _REST_FIRST = 5
@@ -30,6 +31,7 @@ class Patience:
         self._answers = 0
         self._failed = 0
         self._rest_until = 0.0
+        self._missed_at = 0.0
         self._why = ("modbus_timeout", dict[str, object]())
 
     @property
@@ -53,6 +55,7 @@ class Patience:
         """It did not answer, or not so that it could be believed."""
         self._answers = 0
         self._failed += 1
+        self._missed_at = now
         self._why = (error.code, error.params)
         if self._failed >= GIVE_UP_AFTER:
             waits = min(_REST_FIRST << min(self._failed - GIVE_UP_AFTER, 8), _REST_MOST)
@@ -61,6 +64,10 @@ class Patience:
     def rests_for(self, now: float) -> float:
         """Seconds until it is asked again: one that stays away costs the others one wait in fifty."""
         return self._rest_until - now if self._failed >= GIVE_UP_AFTER else 0.0
+
+    def may_try(self, now: float) -> bool:
+        """Whether something urgent may be tried although it rests."""
+        return now >= self._missed_at + _TRY_EVERY_S
 
     def again(self) -> SlaveMissed:
         """The last error, for one who asks while it rests."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from drivers.modbus.doubt import Doubt
 from drivers.modbus.patience import Patience
 from drivers.modbus.pdu import Request
 
@@ -30,3 +31,6 @@ class Slave:
         self.address = address
         self.terms = terms
         self.patience = Patience(terms.response_s, terms.timeout_s)
+        self.doubt = Doubt()
+        self.answers_marker = False
+        """Whether it ever has: some devices may not."""

@@ -1,10 +1,11 @@
 """Modbus TCP (MBAP): the transaction number tells a late reply from the open one."""
 
 import asyncio
+import random
 import struct
 
 from drivers.common.line import Line
-from drivers.modbus.pdu import Request, SlaveMissed, parse
+from drivers.modbus.pdu import Request, SlaveMissed, SlaveRefused, parse
 from drivers.modbus.slave import Slave
 from model.errors import TransientError
 
@@ -37,49 +38,67 @@ class TcpFraming:
         self._line = line
         self._loop = asyncio.get_running_loop()
         self._port = port
-        self._transaction = 0
+        self._transaction = random.getrandbits(16)  # not one that was used on the connection before
         self._data = b""
         self._missing: dict[int, tuple[Slave, float]] = {}
-        """Transactions whose replies may still come, and when they went out."""
+        """Transactions whose replies may still come, and when they went out. That of a request given up in the middle too."""
 
-    def ready_in(self, _slave: Slave, /) -> float:
+    def ready_in(self, _slave: Slave, _request: Request, /) -> float:
         """A late reply bears its own transaction number: nobody has to wait for it."""
         return 0.0
 
     async def exchange(self, slave: Slave, request: Request) -> bytes:
-        self._transaction = self._transaction + 1 & 0xFFFF
-        await self._line.write(encode(self._transaction, slave.address, request))
+        number = self._transaction = self._transaction + 1 & 0xFFFF
         sent = self._loop.time()
+        while len(self._missing) >= _MISSING_MAX:
+            del self._missing[next(iter(self._missing))]
+        self._missing[number] = (slave, sent)
+        await self._line.write(encode(number, slave.address, request))
         odd = ""
         while True:
             while frame := self._take():
                 transaction, unit, pdu, self._data = frame
-                if transaction != self._transaction:
-                    if not self._late(transaction):
-                        odd = f"{transaction:04x} {unit:02x} {pdu.hex(' ')}"
-                    continue
-                if unit != slave.address:
-                    raise SlaveMissed("modbus_bad_reply", slave=slave.address, got=f"{unit:02x} {pdu.hex(' ')}")
-                slave.patience.answered(self._loop.time() - sent)
-                return parse(slave.address, request, pdu)
-            timeout_s = slave.patience.timeout_s
-            more = await self._line.read(max(0.0, sent + timeout_s - self._loop.time()))
+                asked = self._missing.pop(transaction, None)
+                if transaction == number:
+                    self._check_rest()
+                    return self._believed(slave, request, unit, pdu, sent)
+                if asked is None:
+                    odd = f"{transaction:04x} {unit:02x} {pdu.hex(' ')}"
+                else:  # nobody waits for it any more, but it shows how slow its slave is
+                    late, since = asked
+                    late.patience.late(self._loop.time() - since)
+            left_s = sent + slave.patience.timeout_s - self._loop.time()
+            more = await self._line.read(left_s) if left_s > 0 else b""
             if not more:
-                while len(self._missing) >= _MISSING_MAX:
-                    del self._missing[next(iter(self._missing))]
-                self._missing[self._transaction] = (slave, sent)
-                if odd:
-                    raise SlaveMissed("modbus_bad_reply", slave=slave.address, got=odd)
-                raise SlaveMissed("modbus_timeout", slave=slave.address, timeout_s=round(timeout_s, 3))
+                break
             self._data += more
+        if self._data:  # half a frame: the next one that comes would be taken for its end
+            raise TransientError("modbus_not_tcp", port=self._port, got=self._data[:32].hex(" "))
+        if odd:
+            raise SlaveMissed("modbus_bad_reply", slave=slave.address, got=odd)
+        raise SlaveMissed("modbus_timeout", slave=slave.address, timeout_s=round(slave.patience.timeout_s, 3))
 
-    def _late(self, transaction: int) -> bool:
-        """Whether it is a reply that nobody waits for any more; it shows how slow its slave is."""
-        if transaction not in self._missing:
-            return False
-        slave, sent = self._missing.pop(transaction)
-        slave.patience.late(self._loop.time() - sent)
-        return True
+    def _check_rest(self) -> None:
+        """Behind a whole frame only another one can begin, to a request of ours. Else the frame was made of two.
+
+        Raises TransientError `modbus_not_tcp`.
+        """
+        if self._data and not any(
+            encoded.startswith(self._data[:4]) or self._data.startswith(encoded)
+            for encoded in (transaction.to_bytes(2) + b"\0\0" for transaction in self._missing)
+        ):
+            raise TransientError("modbus_not_tcp", port=self._port, got=self._data[:32].hex(" "))
+
+    def _believed(self, slave: Slave, request: Request, unit: int, pdu: bytes, sent: float) -> bytes:
+        if unit != slave.address:
+            raise SlaveMissed("modbus_bad_reply", slave=slave.address, got=f"{unit:02x} {pdu.hex(' ')}")
+        try:
+            data = parse(slave.address, request, pdu)
+        except SlaveRefused:
+            slave.patience.answered(self._loop.time() - sent)
+            raise
+        slave.patience.answered(self._loop.time() - sent)
+        return data
 
     def _take(self) -> tuple[int, int, bytes, bytes] | None:
         try:
