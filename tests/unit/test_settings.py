@@ -12,7 +12,8 @@ from gateway.settings.problem import Problem, SettingsInvalid
 from sync.contract.signing import private_key
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "settings").iterdir())
-EXAMPLE = Path(__file__).parents[2] / "config" / "examples" / "cold-room.toml"
+EXAMPLES = Path(__file__).parents[2] / "config" / "examples"
+EXAMPLE = EXAMPLES / "cold-room.toml"
 
 GATEWAY = 'schema = 1\n[gateway]\nid = "gw-1"\n'
 SCANNER = '[[device]]\nid = "scan1"\ndriver = "scanner"\nport = "/dev/ttyACM0"\n'
@@ -44,6 +45,16 @@ def test_each_case_is_told_as_expected(case: Path, monkeypatch: pytest.MonkeyPat
     assert "error." not in "".join(line for problem in found for line in problem.told("zh-CN"))
 
 
+def test_the_pins_of_a_pi_are_right() -> None:
+    """Contacts, a lamp and thermometers without a bus; each contact and output has its words in both languages."""
+    settings = load(EXAMPLES / "pi-pins.toml")
+    assert settings.warnings == ()
+    pins, rooms = (device.factory.point_map(device.config).points for device in settings.devices)
+    assert [point.name for point in pins] == ["door", "hatch", "hatch_shut", "lamp"]
+    assert all(point.label.keys() == {"zh", "en"} for point in pins)
+    assert [point.name for point in rooms] == ["room1", "room2"]
+
+
 def test_the_example_is_right() -> None:
     """The shipped example is complete and has no problem; its parts come in the order of the file."""
     settings = load(EXAMPLE)
@@ -71,6 +82,15 @@ def test_the_example_with_sync_is_right(tmp_path: Path) -> None:
     assert settings.sync
     assert settings.sync.password_file == tmp_path / "mqtt.password"
     assert settings.sync.central_keys == [tmp_path / "central.pub"]
+
+
+def test_the_example_with_a_serial_server_is_right(tmp_path: Path) -> None:
+    """The commented bus, RTU over TCP, beside the others."""
+    head, bus, rest = EXAMPLE.read_text(encoding="utf-8").partition("# [[bus]]\n")
+    lines, blank, rest = rest.partition("\n\n")
+    settings = load(site(tmp_path, head + "[[bus]]\n" + lines.replace("# ", "", 3) + blank + rest))
+    assert bus
+    assert [bus.config.port for bus in settings.buses][1:] == ["tcp://192.0.2.11:4001"]
 
 
 def test_a_small_file_has_defaults(tmp_path: Path) -> None:
