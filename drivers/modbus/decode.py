@@ -123,8 +123,10 @@ def _converter(how: Plan, point: PointSpec) -> Converter | None:
         number = struct.Struct(f">{_CODE[point.type]}")
         steps.append(lambda data: number.unpack(bytes(data[place] for place in places))[0])
     if point.type == "f32":
-        scale, offset = point.scale, point.offset
-        steps.append(lambda value: round((value - offset) / scale) if math.isfinite(value) else None)
+        scale, offset, sentinels = point.scale, point.offset, point.raw_sentinels
+        steps.append(
+            lambda value: round((value - offset) / scale) if math.isfinite(value) and value not in sentinels else None
+        )
     elif point.type in ("bit", "bits") and how.profile.function_of(point) not in BIT_READS:
         shift, mask = point.bit or 0, (1 << (point.width or 1)) - 1
         steps.append(lambda word: word >> shift & mask)

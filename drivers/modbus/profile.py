@@ -4,6 +4,7 @@ Addresses are those on the wire, counted from 0: what a manual calls 30002 is fu
 """
 
 import math
+import struct
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -20,6 +21,15 @@ ReadFunction = Literal[1, 2, 3, 4]
 
 REGISTERS = {"bit": 1, "bits": 1, "s16": 1, "u16": 1, "s32": 2, "u32": 2, "f32": 2}
 """How many registers a value takes (a bit of functions 1 and 2: how many bits)."""
+_HOLDS = {
+    "bit": (0, 1),
+    "bits": (0, 0x7FFF),
+    "s16": (-0x8000, 0xFFFF),
+    "u16": (0, 0xFFFF),
+    "s32": (-0x80000000, 0xFFFFFFFF),
+    "u32": (0, 0xFFFFFFFF),
+    "f32": (-math.inf, math.inf),
+}
 _MAX_SCALED = 2**53
 """Raw values are whole numbers that every JSON reader keeps exactly."""
 
@@ -66,7 +76,7 @@ class PointSpec(_Data):
     `order` is that of the bytes on the wire: ABCD high word first, CDAB low word first, BADC and DCBA the same with the
     bytes of each register swapped.
     `sentinels` are raw values by which the device says that it has none: as decoded, or for signed types also as the
-    registers show them (0x8000). `min` and `max` are in `unit`; a value outside is implausible.
+    registers show them (0x8000); of a float, the float itself. `min` and `max` are in `unit`; a value outside is implausible.
     """
 
     name: Name
@@ -80,7 +90,7 @@ class PointSpec(_Data):
     scale: Annotated[float, Field(gt=0)] = 1
     offset: float = 0
     unit: str = "1"
-    sentinels: tuple[int, ...] = ()
+    sentinels: tuple[int | float, ...] = ()
     min: float | None = None
     max: float | None = None
     urgent: bool = False
@@ -98,6 +108,9 @@ class PointSpec(_Data):
             raise PydanticCustomError("profile_order", "one register has no word order")
         if self.address + REGISTERS[self.type] > 0x10000:
             raise PydanticCustomError("profile_address", "behind the last address")
+        low, high = _HOLDS[self.type] if self.width is None else (0, (1 << self.width) - 1)
+        if any(self.type != "f32" and (s != int(s) or not low <= s <= high) for s in self.sentinels):
+            raise PydanticCustomError("profile_sentinel", "it cannot hold that sentinel")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise PydanticCustomError("profile_range", "min is above max")
         return self
@@ -107,8 +120,10 @@ class PointSpec(_Data):
         return self.address + REGISTERS[self.type]
 
     @cached_property
-    def raw_sentinels(self) -> frozenset[int]:
-        """As decoded: 0x8000 of an s16 is -32768."""
+    def raw_sentinels(self) -> frozenset[float]:
+        """As decoded: 0x8000 of an s16 is -32768; of a float, as four bytes hold it."""
+        if self.type == "f32":
+            return frozenset(struct.unpack(">f", struct.pack(">f", s))[0] for s in self.sentinels)
         top = {"s16": 0x8000, "s32": 0x80000000}.get(self.type)
         return frozenset(s - 2 * top if top and s >= top else s for s in self.sentinels)
 
@@ -151,12 +166,14 @@ class OutputSpec(_Data):
 
 class Profile(_Data):
     """`evidence` says how far to trust it: read in the vendor's document, captured from the device, found in a public
-    repository only, proposed by this project, or written from memory. A device with no output is never written.
+    repository only, proposed by this project, or written from memory. Nothing but an output is ever written, and outputs
+    are those of I/O boards: no other kind of device can have one.
     """
 
     schema_: Annotated[Literal[1], Field(alias="schema")]
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
     version: Annotated[int, Field(ge=1)]
+    kind: Literal["sensor", "meter", "io", "refrigeration", "lift"]
     label: Label
     evidence: Literal["vendor-doc", "capture", "repo", "proposed", "memory"]
     source: str
@@ -171,7 +188,7 @@ class Profile(_Data):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         """All that does not fit together, each at its place."""
-        found = [*_twice(self), *_unfit(self)]
+        found = [*_twice(self), *_unfit(self), *_unfit_outputs(self)]
         if found:
             raise ValidationError.from_exception_data(type(self).__name__, found)
         return self
@@ -245,6 +262,13 @@ def _unfit(profile: Any) -> Iterator[InitErrorDetails]:
             yield _wrong("profile_bit_missing", "point", i, point.name)
         elif REGISTERS[point.type] > profile.read.max_registers:
             yield _wrong("profile_too_wide", "point", i, point.name)
+
+
+def _unfit_outputs(profile: Any) -> Iterator[InitErrorDetails]:
+    if profile.point is None or profile.read is None:
+        return
+    if profile.output and profile.kind not in (None, "io"):
+        yield _wrong("profile_read_only", "output", 0, profile.kind)
     coils = {p.name: p.address for p in profile.point if profile.function_of(p) == READ_COILS}
     for i, output in enumerate(profile.output or ()):
         if coils.get(output.name) != output.coil:

@@ -1,4 +1,4 @@
-"""Each shipped profile against a simulator that somebody else wrote from the same document: value by value, bit by bit."""
+"""Each shipped profile against a simulator that was written on its own from the same document: value by value, bit by bit."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from drivers.modbus.pdu import Request
 from drivers.modbus.plan import plan
 from firmware_sim.modbus_board import Model
 from firmware_sim.modbus_lift_ba import LIFT_BA
-from firmware_sim.modbus_meters import MB8ART, SDM120
+from firmware_sim.modbus_meters import MB8ART, PZEM_016, SDM120
 from firmware_sim.modbus_refrigeration import MODELS
 from model.observation import Quality
 from support.modbus import open_bus
 from support.sims import StartSim
 
-TABLES = {model.family: model for model in (*MODELS, MB8ART, SDM120, LIFT_BA)}
+TABLES = {model.family: model for model in (*MODELS, MB8ART, SDM120, PZEM_016, LIFT_BA)}
 
 OTHER_NAMES: dict[str, dict[str, str]] = {
     "mb8art": {f"ch{n}": f"t{n}" for n in range(1, 9)} | {"module": "module_temperature"},
@@ -39,6 +39,8 @@ OTHER_NAMES: dict[str, dict[str, str]] = {
         "door": "door_alarm",
         "di1": "di1_alarm",
         "di2": "di2_alarm",
+        "high_limit": "alarm_limit_10018",
+        "low_limit": "alarm_limit_10019",
     },
     "danfoss-erc-21x": {"defrost_temperature": "defrost_probe"},
     "eliwell-idplus": {"high_temperature": "high_alarm", "low_temperature": "low_alarm"},
@@ -86,7 +88,7 @@ OTHER_NAMES: dict[str, dict[str, str]] = {
         "lock_bridged": "door_lock_bridged",
     },
 }
-"""What the two authors have called differently."""
+"""What the two have called differently."""
 
 
 async def poll(bus: ModbusBus, profile: str) -> tuple[dict[str, float | None], list[Quality] | None]:

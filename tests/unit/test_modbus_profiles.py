@@ -265,3 +265,37 @@ def test_a_float_is_a_number_or_a_fault(data: bytes) -> None:
     else:
         assert value is None
         assert not abs(number) * 1000 < 2**53
+
+
+@pytest.mark.parametrize("name", known_profiles())
+def test_only_boards_are_ever_written(name: str) -> None:
+    """A lift, a refrigeration controller, a sensor or a meter cannot have an output, whatever its file says."""
+    data = tomllib.loads(shipped("profiles", f"{name}.toml").read_text(encoding="utf-8"))
+    known = load_profile(name)
+    assert bool(known.allowed_writes) == (known.kind == "io")
+    relay = {"name": "on", "label": {"zh": "开", "en": "On"}, "function": 1, "address": 9999}
+    data = {**data, "point": [*data["point"], relay], "output": [{"name": "on", "coil": 9999}]}
+    if known.kind == "io":
+        assert checked(data, Path(f"{name}.toml")).allowed_writes == {(5, 9999)}
+    else:
+        with pytest.raises(SettingsError, match="read only"):
+            checked(data, Path(f"{name}.toml"))
+
+
+def test_a_sentinel_of_a_float_is_the_float() -> None:
+    """It is met before scaling, also where four bytes hold it only nearly."""
+    point = {"name": "v", "address": 0, "type": "f32", "scale": 0.1, "sentinels": [-9999, -999.9]}
+    decoder = Decoder(Plan(of(point)))
+    for sentinel in (-9999.0, -999.9):
+        assert decoder.values([struct.pack(">f", sentinel)]) == ([None], [FAULT])
+    assert decoder.values([struct.pack(">f", -999.0)]) == ([-9990], None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentinel"),
+    [("u16", -9999), ("u16", 70000), ("s16", 70000), ("s16", -32769), ("u32", 2**32), ("u16", 0.5)],
+)
+def test_a_sentinel_must_be_possible(kind: str, sentinel: float) -> None:
+    """One that can never come would protect from nothing."""
+    with pytest.raises(SettingsError, match="sentinel"):
+        of({"name": "v", "address": 0, "type": kind, "sentinels": [sentinel]})

@@ -16,6 +16,7 @@ from model.shipped import shipped
 PROBE = """schema = 1
 name = "my-probe"
 version = 1
+kind = "sensor"
 label = { zh = "探头", en = "Probe" }
 evidence = "vendor-doc"
 source = "manual, page 4"
@@ -83,15 +84,15 @@ def test_a_reply_that_is_none_is_told(probe: Path, capsys: pytest.CaptureFixture
     ("old", "new", "line", "code"),
     [
         ('name = "my-probe"', 'name = "other"', 2, "profile_name"),
-        ("scale = 0.1", "skale = 0.1", 15, "setting_unknown"),
-        ('type = "s16"', 'type = "s61"', 14, "setting_not_one_of"),
-        ('name = "humidity"', 'name = "temperature"', 20, "profile_name_twice"),
-        ('type = "u16"', "quiet = true", 20, "profile_bit_missing"),
-        ("max = 80", "max = -80", 11, "profile_range"),
-        ("function = 4", "function = 2", 11, "profile_not_bit"),
-        ('type = "u16"\nscale = 0.1', 'type = "f32"', 20, "profile_f32_scale"),
+        ("scale = 0.1", "skale = 0.1", 16, "setting_unknown"),
+        ('type = "s16"', 'type = "s61"', 15, "setting_not_one_of"),
+        ('name = "humidity"', 'name = "temperature"', 21, "profile_name_twice"),
+        ('type = "u16"', "quiet = true", 21, "profile_bit_missing"),
+        ("max = 80", "max = -80", 12, "profile_range"),
+        ("function = 4", "function = 2", 12, "profile_not_bit"),
+        ('type = "u16"\nscale = 0.1', 'type = "f32"', 21, "profile_f32_scale"),
         (PROBE[PROBE.index("[[point]]") :], "", 1, "setting_missing"),
-        ("[read]", "[[[", 8, "settings_not_toml"),
+        ("[read]", "[[[", 9, "settings_not_toml"),
     ],
 )
 def test_each_problem_has_its_line(

@@ -91,7 +91,7 @@ def test_a_relay_without_a_timer_cannot_flash(tmp_path: Path) -> None:
     """What would go on sounding when the gateway dies is refused as `flash`, and taken as `hold`."""
     own = tmp_path / "plain-relay.toml"
     own.write_text(
-        'schema = 1\nname = "plain-relay"\nversion = 1\nlabel = { zh = "a", en = "a" }\nevidence = "vendor-doc"\n'
+        'schema = 1\nname = "plain-relay"\nversion = 1\nkind = "io"\nlabel = { zh = "a", en = "a" }\nevidence = "vendor-doc"\n'
         'source = "manual"\n[[point]]\nname = "relay1"\nfunction = 1\naddress = 0\n[[output]]\nname = "relay1"\ncoil = 0\n'
     )
     site = (
