@@ -1,12 +1,21 @@
 """Settings of the DS18B20 thermometers that one driver reads."""
 
+import re
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from drivers.common.config import DeviceConfig, DevicePath, Name
 
-SensorId = Annotated[str, StringConstraints(pattern=r"^28-[0-9a-f]{12}$")]
+
+def _sensor_number(value: str) -> str:
+    if not re.fullmatch("28-[0-9a-f]{12}", value):
+        raise PydanticCustomError("w1_sensor_number", "not the number of a DS18B20")
+    return value
+
+
+SensorId = Annotated[str, AfterValidator(_sensor_number)]
 
 
 class W1Config(DeviceConfig):

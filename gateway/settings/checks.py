@@ -240,6 +240,9 @@ def _output_exists(report: Report, index: int, output: Any, device: Configured[A
     elif output.output is not None and output.mode == "flash" and not outputs[output.output]:
         error = SettingsError("output_no_flash", device=output.device, output=output.output)
         report.problem(("output", index, "mode"), error)
+    elif output.mode == "hold" and "siren" in (output.on or ()) and output.output is not None:
+        code = "output_siren_holds" if outputs[output.output] else "output_siren_no_timer"
+        report.warning(("output", index, "mode"), SettingsError(code, device=output.device, output=output.output))
 
 
 def _store(report: Report, store: Store) -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from drivers.common.config import Id
+from gateway.settings.locate import KeyPath
 from model.errors import DoorpostError, SettingsError
 from model.texts import catalogue
 
@@ -35,17 +36,18 @@ _LIMIT = {
 }
 _ID_PATTERN = get_args(Id)[1].pattern
 _VALUE_SHOWN = 60
+_HEADED = 2
+"""Keys of a place whose table has a heading, `[gateway]` or `[[bus]]`; what lies deeper is written in braces."""
 
 
-def explained(found: ErrorDetails, model: type[BaseModel]) -> tuple[DoorpostError, str | None]:
-    """The error for one finding on `model`, and what was perhaps meant.
+def explained(found: ErrorDetails, model: type[BaseModel], path: KeyPath = ()) -> tuple[DoorpostError, str | None]:
+    """The error for one finding on the `model` that stands at `path`, and what was perhaps meant.
 
     A validator of a driver names its own code of the catalogue by raising PydanticCustomError.
     """
     kind, value, context = found["type"], shown(found["input"]), found.get("ctx", {})
     if kind == "missing":
-        code = "setting_table_missing" if _is_table(model, found["loc"]) else "setting_missing"
-        return SettingsError(code, key=found["loc"][-1]), None
+        return SettingsError(_missing(model, found["loc"], inside=bool(path)), key=found["loc"][-1]), None
     if kind == "extra_forbidden":
         key = str(found["loc"][-1])
         return SettingsError("setting_unknown", key=key), closest(key, _keys(model, found["loc"][:-1]))
@@ -63,7 +65,7 @@ def explained(found: ErrorDetails, model: type[BaseModel]) -> tuple[DoorpostErro
     if kind == "list_type" and isinstance(found["input"], dict):
         return SettingsError("setting_not_many", key=found["loc"][-1]), None
     if kind.endswith(("_type", "_parsing", "_from_float")) and kind.split("_")[0] in _WRONG_TYPE:
-        return SettingsError(_WRONG_TYPE[kind.split("_")[0]], value=value), None
+        return _wrong_type(kind.split("_")[0], value, (*path, *found["loc"])), None
     if kind in catalogue()["error"]:
         return SettingsError(kind, **{"value": value, **context}), None
     return SettingsError("setting_invalid", value=value, why=context.get("error", found["msg"])), None
@@ -74,9 +76,22 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return next(iter(get_close_matches(name, sorted(known), n=1)), None)
 
 
-def _is_table(model: type[BaseModel], path: tuple[str | int, ...]) -> bool:
-    field = model.model_fields.get(str(path[0]))
-    return len(path) == 1 and field is not None and get_origin(field.annotation) is dict
+def _wrong_type(kind: str, value: str, place: KeyPath) -> SettingsError:
+    code = _WRONG_TYPE[kind]
+    if code == "setting_not_table" and len(place) > _HEADED:
+        return SettingsError("setting_not_inline", value=value, key=place[-1])
+    return SettingsError(code, value=value)
+
+
+def _missing(model: type[BaseModel], path: KeyPath, *, inside: bool) -> str:
+    """The code for a missing key: a table has a heading, but inside of an array of tables it is written in braces."""
+    field = model.model_fields.get(str(path[0])) if len(path) == 1 else None
+    annotation = field.annotation if field else None
+    if get_origin(annotation) is dict:
+        return "setting_inline_missing" if inside else "setting_table_missing"
+    if get_origin(annotation) in (list, tuple) and any(_models(annotation)):
+        return "setting_tables_missing"
+    return "setting_missing"
 
 
 def _keys(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:

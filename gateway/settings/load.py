@@ -63,7 +63,7 @@ def load(path: Path) -> Settings:
 def parsed(path: Path, raw: bytes) -> tuple[str, dict[str, Any]]:
     """The text of a TOML file and what stands in it. Raises SettingsInvalid."""
     try:
-        text = raw.decode().replace("\r\n", "\n")
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as err:
         line = raw.count(b"\n", 0, err.start) + 1
         raise _unusable(path, line, "", SettingsError("settings_not_utf8")) from err
@@ -104,8 +104,12 @@ def _selected(
         if name is None:
             report.problem((table, index), SettingsError("setting_missing", key=selector))
         else:
-            error = SettingsError("setting_not_one_of", value=shown(name), allowed=", ".join(sorted(known)))
-            report.problem((table, index, selector), error, closest(str(name), known))
+            words = {"value": shown(name), "allowed": ", ".join(sorted(known))}
+            if table == "bus":  # few names, nearly alike: the hint says which is which
+                report.problem((table, index, selector), SettingsError("bus_driver_unknown", **words))
+            else:
+                error = SettingsError("setting_not_one_of", **words)
+                report.problem((table, index, selector), error, closest(str(name), known))
         yield index, "", raw
 
 

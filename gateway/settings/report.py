@@ -57,7 +57,7 @@ class Report:
             return self._validated(model, raw)
         except ValidationError as err:
             for found in err.errors():
-                self.problem(path + found["loc"], *explained(found, model))
+                self.problem(path + found["loc"], *explained(found, model, path))
             wrong = {str(found["loc"][0]) for found in err.errors() if found["loc"]}
         except DoorpostError as err:  # a driver's validator, for example over a profile that is broken
             self.problem(path, err)

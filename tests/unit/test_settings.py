@@ -88,9 +88,10 @@ def test_the_example_with_a_serial_server_is_right(tmp_path: Path) -> None:
     """The commented bus, RTU over TCP, beside the others."""
     head, bus, rest = EXAMPLE.read_text(encoding="utf-8").partition("# [[bus]]\n")
     lines, blank, rest = rest.partition("\n\n")
-    settings = load(site(tmp_path, head + "[[bus]]\n" + lines.replace("# ", "", 3) + blank + rest))
+    lines = "\n".join(line.removeprefix("# ") for line in lines.split("\n"))
+    settings = load(site(tmp_path, head + "[[bus]]\n" + lines + blank + rest))
     assert bus
-    assert [bus.config.port for bus in settings.buses][1:] == ["tcp://192.0.2.11:4001"]
+    assert [getattr(bus.config, "port", None) for bus in settings.buses][1:] == ["tcp://192.0.2.11:4001"]
 
 
 def test_a_small_file_has_defaults(tmp_path: Path) -> None:
@@ -116,6 +117,13 @@ def test_lines_count_in_a_file_from_windows(tmp_path: Path) -> None:
     """CRLF makes no line of its own."""
     path = tmp_path / "site.toml"
     path.write_bytes((GATEWAY + 'colour = "green"\n').replace("\n", "\r\n").encode())
+    assert codes(problems(path)) == [(4, "setting_unknown")]
+
+
+def test_a_file_from_the_editor_of_windows(tmp_path: Path) -> None:
+    """It begins with a mark of its encoding, which is no part of the text."""
+    path = tmp_path / "site.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + (GATEWAY + 'colour = "green"\n').encode())
     assert codes(problems(path)) == [(4, "setting_unknown")]
 
 

@@ -100,7 +100,40 @@ def test_a_relay_without_a_timer_cannot_flash(tmp_path: Path) -> None:
         + '[[output]]\nid = "siren"\ndevice = "d1"\noutput = "relay1"\non = ["siren"]\n'
     )
     assert told(found(tmp_path, site + 'mode = "flash"\n')[0]) == [(20, "output_no_flash")]
-    assert found(tmp_path, site + 'mode = "hold"\n') == ([], [])
+    assert told(found(tmp_path, site + 'mode = "hold"\n')[1]) == [(20, "output_siren_no_timer")]
+
+
+def test_a_siren_that_holds_is_warned_of(tmp_path: Path) -> None:
+    """It would go on sounding when the gateway dies; a lamp may."""
+    output = '[[output]]\nid = "o"\ndevice = "d1"\noutput = "relay1"\nmode = "hold"\non = ["lamp_red", "{}"]\n'
+    site = BUS + device(1, "waveshare-io-8ch", 1.0) + output
+    assert told(found(tmp_path, site.format("siren"))[1]) == [(19, "output_siren_holds")]
+    assert found(tmp_path, site.format("lamp_yellow")) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ('driver = "ds18b20"', "setting_inline_missing"),
+        ('driver = "ds18b20"\nsensors = ["28-0316a2794bff"]', "setting_not_inline"),
+        ('driver = "ds18b20"\nsensors = { room = "28-0316A2794BFF" }', "w1_sensor_number"),
+        ('driver = "gpio"\nchip = "/dev/gpiochip0"\ninputs = "door"', "setting_not_inline"),
+        ('driver = "gpio"\nchip = "/dev/gpiochip0"\ninputs.door = 17', "setting_not_inline"),
+    ],
+)
+def test_a_table_of_a_device_is_written_in_braces(tmp_path: Path, wrong: str, code: str) -> None:
+    """A heading of its own would begin another table of the file."""
+    (problem,), _ = found(tmp_path, f'[[device]]\nid = "d"\n{wrong}\n')
+    assert problem.error.code == code
+    assert "{ ... }" in problem.told("en")[-1] or code == "w1_sensor_number"
+
+
+def test_rtu_over_tcp_is_no_driver_of_its_own(tmp_path: Path) -> None:
+    """What it is called here is said, and no name that is nearly alike."""
+    (problem,), _ = found(tmp_path, BUS.replace("modbus_rtu", "modbus_rtu_tcp"))
+    assert problem.error.code == "bus_driver_unknown"
+    assert problem.similar is None
+    assert 'modbus_rtu with port = "tcp://' in problem.told("en")[-1]
 
 
 @pytest.mark.parametrize(
