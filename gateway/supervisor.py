@@ -13,10 +13,14 @@ from model.observation import Observation, PointMap
 from model.ports import Driver, Health
 from model.time import Clock
 
+FIRST_PAUSE_S = 1.0
 BACKOFF_MAX_S = 10.0
 """A device that comes back is there again within this time."""
 STEADY_S = 30.0
 """A driver that ran so long has recovered: the next back-off starts small again."""
+
+BUS_AGAIN_S = 0.1
+"""So long a bus may take to tell that it has gone."""
 
 log = logging.getLogger("doorpost.supervisor")
 
@@ -50,6 +54,7 @@ class Supervised:
         self._buses = buses
         self._on_change = on_change
         self.tried = asyncio.Event()
+        self.online = asyncio.Event()
         self._bus: str | None = getattr(configured.config, "bus", None)
         self.driver: Driver = configured.factory(configured.config, self)
 
@@ -63,6 +68,10 @@ class Supervised:
 
     def health(self, health: Health, error: DriverError | None = None) -> None:
         self.tried.set()
+        if health in (Health.ONLINE, Health.DEGRADED):
+            self.online.set()
+        else:
+            self.online.clear()
         told = None if error is None else error.code
         known = None if self.problem is None else self.problem.code
         self.problem = error  # its newest numbers are shown, but numbers alone are no news: they may change all night
@@ -90,7 +99,7 @@ class Supervised:
             await self._buses[self._bus].tried.wait()
         TAPS.set(self.taps)
         loop = asyncio.get_running_loop()
-        pause = 1.0
+        pause = FIRST_PAUSE_S
         while True:
             started = loop.time()
             try:
@@ -105,5 +114,12 @@ class Supervised:
                 log.exception("%s crashed", self.device)
                 error = TransientError("driver_crashed", why=f"{type(err).__name__}: {err}")
             self.health(Health.OFFLINE, error)
-            pause = 1.0 if loop.time() - started > STEADY_S else min(2 * pause, BACKOFF_MAX_S)
+            if self._bus and error.code == "bus_down":  # with its bus it is back at once
+                await asyncio.sleep(BUS_AGAIN_S)
+                await self._buses[self._bus].online.wait()
+                pause = FIRST_PAUSE_S
+                continue
+            # a plug is put in at any moment, and looking for it costs nothing
+            steady = loop.time() - started > STEADY_S or error.code == "port_absent"
+            pause = FIRST_PAUSE_S if steady else min(2 * pause, BACKOFF_MAX_S)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))

@@ -65,7 +65,8 @@ class ModbusDevice:
     def point_map(config: ModbusConfig) -> PointMap:
         """Raises SettingsError."""
         profile = load_profile(config.profile)
-        check_contacts(config.contacts, [point.name for point in profile.point if point.type == "bit"])
+        bits = [point.name for point in profile.point if point.type == "bit" and point.name not in profile.outputs]
+        check_contacts(config.contacts, bits)
         return profile.point_map(config.id)
 
     @staticmethod

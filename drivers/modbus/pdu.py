@@ -61,6 +61,11 @@ class Request(msgspec.Struct, frozen=True):
     def reads(self) -> bool:
         return self.pdu[0] in READS
 
+    def __str__(self) -> str:
+        """`FC04 0x0001 x2`: what a person finds in the manual."""
+        function, address, count = struct.unpack_from(">BHH", self.pdu)
+        return f"FC{function:02} 0x{address:04X}" + (f" x{count}" if self.reads else "")
+
     @property
     def targets(self) -> frozenset[tuple[int, int]]:
         """All (function, address) that a write would change."""
@@ -114,7 +119,7 @@ def parse(slave: int, request: Request, pdu: bytes) -> bytes:
     `modbus_exception...`.
     """
     if len(pdu) == 2 and pdu[0] == request.function | 0x80:
-        raise SlaveRefused(EXCEPTIONS.get(pdu[1], "modbus_exception"), slave=slave, exception=pdu[1])
+        raise SlaveRefused(EXCEPTIONS.get(pdu[1], "modbus_exception"), slave=slave, exception=pdu[1], asked=str(request))
     if len(pdu) != request.reply_length or not pdu.startswith(request.reply_start):
         raise SlaveMissed("modbus_bad_reply", slave=slave, got=pdu.hex(" "))
     return pdu[len(request.reply_start) :]

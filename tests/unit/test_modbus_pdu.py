@@ -77,7 +77,7 @@ def test_exceptions_have_words_of_their_own(code: int, error: str) -> None:
     """The common exception codes are told apart for the person on the ladder."""
     with pytest.raises(SlaveError, match=f"modbus_exception_{error} ") as caught:
         parse(7, read(3, 0, 1), bytes((0x83, code)))
-    assert caught.value.params == {"slave": 7, "exception": code}
+    assert caught.value.params == {"slave": 7, "exception": code, "asked": "FC03 0x0000 x1"}
 
 
 @given(

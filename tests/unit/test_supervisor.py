@@ -100,6 +100,7 @@ async def plant() -> AsyncIterator[Plant]:
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(supervisor, "BACKOFF_MAX_S", 0.02)
 
 
@@ -175,6 +176,42 @@ async def test_cancellation_ends_it_and_closes_what_was_open() -> None:
         assert all(task.cancelled() for task in site.tasks.values())
         a: Any = running.driver
         assert a.closed == a.runs == 1
+
+
+class Bus(Scripted):
+    """It tells how it is when it is told to."""
+
+    async def run(self) -> None:
+        self.context.health(Health.OFFLINE, TransientError("port_absent", port="/dev/x"))
+        await asyncio.Event().wait()
+
+
+class OnBus(Scripted):
+    async def run(self) -> None:
+        self.runs += 1
+        if self.context.bus("b").context.state is not Health.ONLINE:
+            raise TransientError("bus_down", bus="b")
+        self.context.health(Health.ONLINE)
+        await asyncio.Event().wait()
+
+
+class OnBusConfig(DeviceConfig):
+    bus: str = "b"
+
+
+async def test_a_device_is_back_with_its_bus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it was tried in vain: it does not wait for a pause of its own, and is not tried while the bus is away."""
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 1e6)
+    monkeypatch.setattr(supervisor, "BACKOFF_MAX_S", 1e6)
+    async with plant() as site:
+        bus = site.start("b", Bus)
+        device = site.start("a", OnBus, OnBusConfig(id="a", driver="scripted"))
+        await until(lambda: device.state is Health.OFFLINE)
+        driver: Any = device.driver
+        assert driver.runs == 1
+        bus.health(Health.ONLINE)
+        await until(lambda: device.state is Health.ONLINE)
+        assert driver.runs == 2
 
 
 async def test_a_real_bus_that_comes_late(sim: StartSim, tmp_path: Path) -> None:
