@@ -4,6 +4,7 @@ import asyncio
 from typing import Literal, NamedTuple, Protocol
 
 from drivers.common.line import Line
+from drivers.modbus.patience import Patience
 from drivers.modbus.pdu import Request, SlaveMissed, SlaveRefused
 from drivers.modbus.rtu import BITS_PER_CHAR, encode, find, locate, silence_s
 from drivers.modbus.slave import Slave, Terms
@@ -14,6 +15,8 @@ _BUSY_S = 1.0
 _GAP_S = 0.1
 """Longer than that no frame stops in the middle, not even behind a serial server."""
 _NOISE_MAX_BYTES = 1024
+_FORGOTTEN = 4
+"""So many times as long as a question was waited for, its reply may still come."""
 _NOT_BEHIND_IT = (10, 11)
 """Exceptions of a gateway that speaks for a slave which it cannot reach."""
 
@@ -29,6 +32,14 @@ class Answer(NamedTuple):
     @property
     def sound(self) -> bool:
         return self.kind in ("reply", "exception")
+
+
+class _Asked(NamedTuple):
+    """A question whose reply may still come; `until` then it is taken for possible."""
+
+    address: int
+    request: Request
+    until: float
 
 
 class Asker(Protocol):
@@ -53,13 +64,13 @@ class RtuAsker:
         self._line = line
         self._char_s = BITS_PER_CHAR / baudrate
         self._pause_s = max(pause_s, silence_s(baudrate))
-        self._open: dict[int, Request] = {}
+        self._open: list[_Asked] = []
 
     async def ask(self, address: int, request: Request, answer_s: float) -> Answer:
         """Raises TransientError `modbus_line_talks`, or `port_gone`."""
         assert request.reads, "who only looks changes nothing"
-        self._open.pop(address, None)
         await self._silence()
+        await self._settle(address, request)
         frame = encode(address, request)
         await self._line.write(frame)
         loop = asyncio.get_running_loop()
@@ -80,7 +91,7 @@ class RtuAsker:
                 return Answer("reply", took_s, pdu[len(request.reply_start) :])
         if rest := self._own(data, frame):
             return Answer("damaged", loop.time() - sent, rest)
-        self._open[address] = request
+        self._open.append(_Asked(address, request, sent + _FORGOTTEN * answer_s))
         return Answer("silent")
 
     def _own(self, data: bytes, frame: bytes) -> bytes:
@@ -93,12 +104,25 @@ class RtuAsker:
 
     def _belated(self, data: bytes) -> bytes:
         """Without replies to earlier questions."""
-        for address, request in list(self._open.items()):
-            if place := locate(data, address, request):
+        for one in list(self._open):
+            if place := locate(data, one.address, one.request):
                 data = data[: place.start] + data[place.stop :]
-                self.late.append(address)
-                del self._open[address]
+                self.late.append(one.address)
+                self._open.remove(one)
         return data
+
+    async def _settle(self, address: int, request: Request) -> None:
+        """Wait for replies that could be taken for the one to `request`."""
+        loop = asyncio.get_running_loop()
+        data = b""
+        while alike := [
+            one for one in self._open if one.address == address and one.request.function == request.function
+        ]:
+            more = await self._line.read(max(0.0, max(one.until for one in alike) - loop.time()))
+            if not more:
+                self._open = [one for one in self._open if one not in alike]
+            data = self._belated((data + more)[-_NOISE_MAX_BYTES:])
+        self.unasked += len(data)
 
     async def _silence(self) -> None:
         loop = asyncio.get_running_loop()
@@ -109,6 +133,20 @@ class RtuAsker:
             if loop.time() > give_up:
                 raise TransientError("modbus_line_talks", port=self._line.port)
         self.unasked += len(self._belated(data))
+
+
+class _Notes(Patience):
+    """Of a slave that nobody learns to know: only that it answered late."""
+
+    def __init__(self, answer_s: float, address: int, late: list[int]) -> None:
+        super().__init__(fixed_s=answer_s)
+        self._address, self._late = address, late
+
+    def answered(self, took_s: float) -> None:
+        """In time: no news."""
+
+    def late(self, took_s: float) -> None:
+        self._late.append(self._address)
 
 
 class TcpAsker:
@@ -127,8 +165,10 @@ class TcpAsker:
         await asyncio.sleep(self._pause_s)
         loop = asyncio.get_running_loop()
         sent = loop.time()
+        slave = Slave(address, Terms(""))
+        slave.patience = _Notes(answer_s, address, self.late)
         try:
-            data = await self._framing.exchange(Slave(address, Terms("", timeout_s=answer_s)), request)
+            data = await self._framing.exchange(slave, request)
         except SlaveRefused as err:
             number = int(str(err.params["exception"]))
             if number in _NOT_BEHIND_IT:

@@ -1,6 +1,7 @@
 """Who is on a Modbus line? Slowly, with reads alone; what answers at all, be it with an exception, is there."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -163,10 +164,18 @@ class Scan:
             told.append(TransientError("discover_echo", port=self.port))
         if self.alike:
             told.append(TransientError("discover_alike", port=self.port))
+        for one in self.found:
+            if one.took_s > self.answer_s:
+                seconds = f"{math.ceil(20 * one.took_s) / 10:.1f}"
+                ms = round(one.took_s * 1000)
+                told.append(TransientError("discover_slow", address=one.address, ms=ms, timeout_s=seconds))
         settings = {one.setting for one in self.found}
-        if len(self.damaged) == 1 or self.found:
-            at_these = sorted(address for setting, address in self.damaged if setting in settings or not self.found)
+        if self.found:
+            at_these = sorted(address for setting, address in self.damaged if setting in settings)
             told += [TransientError("discover_collision", port=self.port, address=address) for address in at_these]
+        elif len(self.damaged) == 1:
+            ((_, only),) = self.damaged
+            told.append(TransientError("discover_damaged", port=self.port, address=only))
         elif self.damaged:
             told.append(TransientError("discover_garbled", port=self.port))
         elif not self.found:
@@ -230,10 +239,11 @@ class Scan:
                 self.damaged.add((setting, address))
             answer = next((one for one in again if one.sound), answer)
         heard = {address: answer} if answer.sound else {}
+        known = {one.address for one in self.found}
         while asker.late:
             late = asker.late.pop()
-            heard[late] = await self._patiently(asker, late)
-        known = {one.address for one in self.found}
+            if late not in heard and late not in known:
+                heard[late] = await self._patiently(asker, late)
         new = [
             FoundSlave(at, setting, one.took_s, one.exception, await self._candidates(asker, setting, at, one))
             for at, one in heard.items()
@@ -249,7 +259,7 @@ class Scan:
     async def _candidates(
         self, asker: Asker, setting: Setting | None, address: int, first: Answer
     ) -> tuple[Candidate, ...]:
-        patience_s = min(_PATIENCE * self.answer_s, max(self.answer_s, 3 * first.took_s))
+        patience_s = max(self.answer_s, 3 * first.took_s)
         known: dict[bytes, Answer] = {}
 
         async def ask(request: Request) -> Answer:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from drivers.modbus.discover import FoundSlave, Progress, Scan
 
 _HIGHEST = 247
-_HARMLESS = ("discover_echo", "discover_alike")
+_HARMLESS = ("discover_echo", "discover_alike", "discover_slow")
 
 
 class _Addresses(click.ParamType[list[int]]):

@@ -15,7 +15,7 @@ from drivers.common.transport import open_transport
 from drivers.modbus.asker import RtuAsker
 from drivers.modbus.discover import FoundSlave, Scan, Setting, likely, narrowed
 from drivers.modbus.library import known_profiles
-from drivers.modbus.pdu import write_coil
+from drivers.modbus.pdu import read, write_coil
 from drivers.modbus.plan import Plan, plan
 from firmware_sim.modbus_link import crc
 from gateway.cli import tree
@@ -128,6 +128,30 @@ async def test_one_that_answers_late_is_found_all_the_same() -> None:
     assert (set(found), scan.damaged, codes(scan)) == ({5}, set(), [])
 
 
+@pytest.mark.parametrize("tcp", [False, True])
+async def test_a_slow_device_is_no_two(sim: StartSim, tcp: bool) -> None:
+    """All its replies come when the next question is out; what fits it is found all the same, and its time is told."""
+    wire = ("--listen", "127.0.0.1:0", "--tcp") if tcp else ()
+    bus = await sim("modbus", "--slave", "3=xy-md02", "--baud", "0", *wire)
+    await bus.command("fault", kind="late", seconds=0.2)
+    scan, found = await search(bus.endpoint, (2, 3, 4), plans=[plan("xy-md02")], answer_s=0.1)
+    assert (set(found), scan.damaged, codes(scan)) == ({3}, set(), ["discover_slow"])
+    assert profiles(found[3]) == [("xy-md02", "answers")]
+
+
+async def test_a_late_reply_is_not_that_to_the_next_question(sim: StartSim) -> None:
+    """Both look alike: the second question waits until the first is answered or forgotten."""
+    bus = await sim("xy-md02", "--baud", "0")
+    await bus.command("set", temperature=20.0, humidity=50.0)
+    await bus.command("fault", kind="late", count=1, seconds=0.2)
+    line = await open_transport(bus.endpoint)
+    asker = RtuAsker(line, 9600, 0.004)
+    assert (await asker.ask(1, read(4, 1, 1), 0.1)).kind == "silent"
+    assert (await asker.ask(1, read(4, 2, 1), 5)).data == (500).to_bytes(2)
+    assert asker.late == [1]
+    await line.close()
+
+
 async def test_two_slaves_at_one_address() -> None:
     """Their replies run into each other, at this address alone."""
 
@@ -140,6 +164,13 @@ async def test_two_slaves_at_one_address() -> None:
         scan, found = await search(device.endpoint, (1, 2, 3))
     assert set(found) == {1}
     assert [(problem.code, problem.params["address"]) for problem in scan.problems()] == [("discover_collision", 2)]
+
+
+async def test_one_damaged_place_and_nobody_else() -> None:
+    """Nothing is known of the other addresses."""
+    async with pty_device(lambda data, _: bytes(byte ^ 0xFF for byte in reply(data))) as device:
+        scan, _ = await search(device.endpoint, (1,))
+    assert codes(scan) == ["discover_damaged"]
 
 
 async def test_swapped_wires() -> None:
