@@ -36,25 +36,27 @@ def profile_file(name: str) -> Path:
 
 
 def checked(data: dict[str, Any], path: Path) -> Profile:
-    """Raises SettingsError `profile_bad` with every problem; `doorpost profile check` shows them with their lines."""
+    """Raises SettingsError `profile_bad` with the places; `doorpost profile check` tells what is wrong, with the lines."""
     try:
         profile = Profile.model_validate(data)
     except ValidationError as err:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
-        raise SettingsError("profile_bad", file=path, why=problems) from err
+        found = {".".join(map(str, e["loc"])): e["msg"] for e in err.errors()}
+        why = "; ".join(f"{place}: {what}" for place, what in found.items())
+        raise SettingsError("profile_bad", file=path, places=", ".join(found), why=why) from err
     if profile.name != path.stem:
-        raise SettingsError("profile_bad", file=path, why=f"name: {profile.name} is not the name of the file")
+        why = f"name: {profile.name} is not the name of the file"
+        raise SettingsError("profile_bad", file=path, places="name", why=why)
     return profile
 
 
 @lru_cache
 def load_profile(name: str) -> Profile:
-    """What `profile_file` finds, whole. Raises SettingsError `profile_unknown` or `profile_bad`."""
+    """What `profile_file` finds, whole. Raises SettingsError `profile_unknown`, `_unreadable`, `_not_toml` or `_bad`."""
     path = profile_file(name)
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        raise SettingsError("profile_bad", file=path, why=str(err)) from err
+        raise SettingsError("profile_not_toml", file=path, why=str(err)) from err
     except OSError as err:
-        raise SettingsError("profile_bad", file=path, why=err.strerror) from err
+        raise SettingsError("profile_unreadable", file=path, why=err.strerror) from err
     return checked(data, path)

@@ -12,9 +12,13 @@ from gateway.cli.show import point as shown_point
 from model.errors import SettingsError
 
 if TYPE_CHECKING:  # heavy: it is loaded with the command that needs it
+    from drivers.modbus.pdu import Request
     from drivers.modbus.plan import Plan
     from drivers.modbus.profile import PointSpec, Profile
 
+_CRC = 2
+_EXCEPTION = 5
+"""Bytes of a checksum, and of an exception's whole frame."""
 _LIST = ("cli.column.profile", "cli.column.label", "cli.column.line", "cli.column.evidence", "cli.column.points")
 _POINTS = ("cli.column.point", "cli.column.label", "cli.column.place", "cli.column.type", "cli.column.range")
 
@@ -54,7 +58,7 @@ def add(root: click.Group, lang: str) -> None:
         if show.as_json:
             show.document(profile.model_dump(mode="json", by_alias=True, exclude_defaults=True))
         else:
-            show.line(profile_file(name).read_text(encoding="utf-8").rstrip("\n"))
+            show.line(profile_file(name).read_text(encoding="utf-8-sig").rstrip("\n"))
         return Exit.OK
 
     @leaf(group, "schema", lang)
@@ -97,27 +101,14 @@ def _check(show: Show, file: Path, reply: Sequence[str]) -> int:
 def _decoded(how: "Plan", replies: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The values in replies as a manual shows them, in the order of the requests: whole frames, or their data alone.
 
-    Raises SettingsError `profile_reply`.
+    Raises SettingsError `profile_reply...`, which say why one is none.
     """
     from drivers.modbus.decode import Decoder
-    from drivers.modbus.rtu import find
 
-    data: list[bytes] = []
-    for i, request in enumerate(how.requests):
-        given = replies[i] if i < len(replies) else ""
-        try:
-            raw = bytes.fromhex(given)
-        except ValueError:
-            raw = b""
-        start = len(request.reply_start)
-        if raw and len(raw) == request.reply_length + 3 and find(raw, raw[0], request):
-            raw = raw[1 + start : -2]
-        if len(raw) != request.reply_length - start:
-            asked = request.pdu.hex(" ")
-            raise SettingsError(
-                "profile_reply", number=i + 1, given=given, asked=asked, size=request.reply_length - start
-            )
-        data.append(raw)
+    if len(replies) != len(how.requests):
+        raise SettingsError("profile_reply_count", given=len(replies), requests=len(how.requests))
+    both = zip(replies, how.requests, strict=True)
+    data = [_reply_data(number, given, request) for number, (given, request) in enumerate(both, 1)]
     values, quality = Decoder(how).values(data)
     points = how.profile.point_map("d").points
     return {
@@ -128,6 +119,30 @@ def _decoded(how: "Plan", replies: Sequence[str]) -> dict[str, dict[str, Any]]:
         }
         for i, (point, raw) in enumerate(zip(points, values, strict=True))
     }
+
+
+def _reply_data(number: int, given: str, request: "Request") -> bytes:
+    from drivers.common.checksum import modbus_crc16
+
+    start = len(request.reply_start)
+    size, whole = request.reply_length - start, request.reply_length + 3
+    words = {"number": number, "given": given, "asked": request.pdu.hex(" "), "size": size}
+    try:
+        raw = bytes.fromhex(given)
+    except ValueError as err:
+        raise SettingsError("profile_reply_hex", **words) from err
+    sound = len(raw) > _CRC and modbus_crc16(raw) == 0
+    if sound and len(raw) == _EXCEPTION and raw[1] == request.function | 0x80:
+        raise SettingsError("profile_reply_exception", exception=raw[2], **words)
+    if len(raw) == size:
+        return raw
+    if len(raw) != whole:
+        raise SettingsError("profile_reply_size", got=len(raw), whole=whole, **words)
+    if not sound:
+        raise SettingsError("profile_reply_crc", **words)
+    if raw[1 : 1 + start] != request.reply_start:
+        raise SettingsError("profile_reply", **words)
+    return raw[1 + start : -_CRC]
 
 
 def _summary(profile: "Profile") -> dict[str, Any]:

@@ -140,6 +140,7 @@ def test_wrong_profiles_are_refused(changed: dict[str, Any], why: str) -> None:
     with pytest.raises(SettingsError, match="profile_bad") as caught:
         checked(changed, PATH)
     assert why in str(caught.value.params["why"])
+    assert caught.value.params["places"]
 
 
 def test_unknown_profiles_are_named_with_the_known() -> None:
@@ -156,11 +157,15 @@ def test_a_file_of_the_users_own(tmp_path: Path) -> None:
     text = shipped("profiles", "xy-md02.toml").read_text(encoding="utf-8")
     own.write_text(text.replace('name = "xy-md02"', 'name = "my-probe"'), encoding="utf-8")
     assert load_profile(str(own)).name == "my-probe"
+    own.write_bytes(b"\xef\xbb\xbf" + own.read_bytes())  # as an editor of Windows writes it
+    load_profile.cache_clear()
+    assert load_profile(str(own)).name == "my-probe"
     for wrong, content in (("gone.toml", None), ("other.toml", text), ("broken.toml", "[[["), ("gbk.toml", "\udcff")):
+        code = {"gone.toml": "profile_unreadable", "other.toml": "profile_bad"}.get(wrong, "profile_not_toml")
         path = tmp_path / wrong
         if content is not None:
             path.write_text(content, encoding="utf-8", errors="surrogateescape")
-        with pytest.raises(SettingsError, match="profile_bad") as caught:
+        with pytest.raises(SettingsError, match=code) as caught:
             load_profile(str(path))
         assert caught.value.params["file"] == path
 

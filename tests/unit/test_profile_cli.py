@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from drivers.modbus.library import known_profiles, load_profile
 from gateway.cli import main
 from gateway.settings.load import load
+from gateway.settings.problem import SettingsInvalid
 from model.shipped import shipped
 
 PROBE = """schema = 1
@@ -72,12 +73,31 @@ def test_a_right_profile_is_shown_as_it_will_be_asked(probe: Path, capsys: pytes
     assert "temperature 30.5 °C" in out
 
 
-@pytest.mark.parametrize("reply", ["", "rubbish", "0131", "01 04 04 01 31 02 22 2A CF", "01 03 04 01 31 02 22 2A CE"])
-def test_a_reply_that_is_none_is_told(probe: Path, capsys: pytest.CaptureFixture[str], reply: str) -> None:
-    """Too short, damaged, of another function: with the question that it should have answered."""
-    code, _, err = run(capsys, "check", str(probe), "--lang", "en", "--reply", reply)
-    assert code == 78
+@pytest.mark.parametrize(
+    ("reply", "code"),
+    [
+        ("", "size"),
+        ("0131", "size"),
+        ("rubbish", "hex"),
+        ("01 04 04 01 31 02 22 2A CF", "crc"),
+        ("01 84 02 C2 C1", "exception"),
+        ("01 03 04 01 31 02 22 2B 79", ""),
+    ],
+)
+def test_a_reply_that_is_none_is_told(probe: Path, capsys: pytest.CaptureFixture[str], reply: str, code: str) -> None:
+    """Too short, no digits, damaged, refused, of another function: with the question that it should have answered."""
+    exit_code, out, err = run(capsys, "check", str(probe), "--lang", "en", "--reply", reply)
+    assert exit_code == 78
     assert "04 00 01 00 02" in err
+    exit_code, out, _ = run(capsys, "check", str(probe), "--json", "--reply", reply)
+    assert json.loads(out)["error"]["code"] == "_".join(filter(None, ["profile_reply", code]))
+
+
+def test_each_request_has_one_reply(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One too many is no other's."""
+    code, _, err = run(capsys, "check", str(probe), "--lang", "en", "--reply", "0131 0222", "--reply", "0131 0222")
+    assert code == 78
+    assert "2 replies for 1 requests" in err
 
 
 @pytest.mark.parametrize(
@@ -91,7 +111,7 @@ def test_a_reply_that_is_none_is_told(probe: Path, capsys: pytest.CaptureFixture
         ("max = 80", "max = -80", 12, "profile_range"),
         ("function = 4", "function = 2", 12, "profile_not_bit"),
         ('type = "u16"\nscale = 0.1', 'type = "f32"', 21, "profile_f32_scale"),
-        (PROBE[PROBE.index("[[point]]") :], "", 1, "setting_missing"),
+        (PROBE[PROBE.index("[[point]]") :], "", 1, "setting_tables_missing"),
         ("[read]", "[[[", 9, "settings_not_toml"),
     ],
 )
@@ -114,6 +134,56 @@ def test_numbers_of_a_manual_are_warned_of(probe: Path, capsys: pytest.CaptureFi
     code, _, err = run(capsys, "check", str(probe), "--lang", "en")
     assert code == 0
     assert "function = 4, address = 1" in err
+
+
+@pytest.mark.parametrize(
+    ("reading", "first", "second", "meant"),
+    [
+        ("", 40001, 40002, "function = 3, address = 0"),
+        ("", 30011, 30012, "function = 4, address = 10"),
+        ("function = 3", 40000, 40001, "function = 3, address = 0"),
+        ("function = 4", 40001, 40002, None),
+        ("", 40001, 2, None),
+    ],
+)
+def test_which_numbers_are_those_of_a_manual(
+    probe: Path, capsys: pytest.CaptureFixture[str], reading: str, first: int, second: int, meant: str | None
+) -> None:
+    """All points of the function, whether it is said or only meant."""
+    text = PROBE.replace("[read]\nfunction = 4", f"[read]\n{reading}")
+    probe.write_text(text.replace("address = 1", f"address = {first}").replace("address = 2", f"address = {second}"))
+    _, _, err = run(capsys, "check", str(probe), "--lang", "en")
+    assert meant in err if meant else not err
+
+
+def test_one_function_of_several_may_be_numbered(probe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The other one's points are as they should be."""
+    probe.write_text(PROBE.replace("address = 2", "function = 3\naddress = 40011"))
+    _, _, err = run(capsys, "check", str(probe), "--lang", "en")
+    assert "function = 3, address = 10" in err
+
+
+def test_a_profile_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is told as one, by itself and in the settings; and one that is wrong, by its places alone."""
+    code, _, err = run(capsys, "check", str(tmp_path / "gone.toml"), "--lang", "en")
+    assert code == 78
+    assert "device profile" in err
+    site = tmp_path / "site.toml"
+    site.write_text(
+        'schema = 1\n[gateway]\nid = "gw-1"\n[[bus]]\nid = "b"\ndriver = "modbus_rtu"\nport = "/dev/null"\n'
+        '[[device]]\nid = "d"\ndriver = "modbus"\nbus = "b"\nslave = 1\nprofile = "my-probe.toml"\n'
+    )
+    for text, expected in ((None, "profile_unreadable"), ("skale = 1\n" + PROBE, "profile_bad")):
+        if text:
+            (tmp_path / "my-probe.toml").write_text(text)
+        with pytest.raises(SettingsInvalid) as caught:
+            load(site)
+        problem = caught.value.problems[0]
+        assert (problem.line, problem.error.code) == (13, expected)
+    (problem,) = caught.value.problems
+    assert problem.error.params["places"] == "skale"
+    assert f"profile check {tmp_path / 'my-probe.toml'}" in problem.told("zh-CN")[-1]
+    assert "not permitted" not in "".join(problem.told("zh-CN"))
 
 
 def test_what_ships_can_be_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
