@@ -15,6 +15,8 @@ from model.ports import Context
 
 READ_S = 3.0
 """How long one file may take: the kernel asks a sensor three times, 0.75 s each."""
+MEASURE_S = 0.75
+"""How long each further one may: sensors that live on the data wire alone measure one after the other."""
 GIVE_UP_AFTER = 3
 """Rounds in which no sensor says anything, until the bus counts as gone: noise on the wires is shorter."""
 BULK = "therm_bulk_read"
@@ -42,6 +44,11 @@ class W1Device:
                 raise SettingsError("w1_sensor_twice", sensor=sensor, name=name, owner=names[sensor])
         return PointMap(config.id, "ds18b20", 1, tuple(Point(name, "Cel", 0.001) for name in config.sensors))
 
+    @property
+    def read_s(self) -> float:
+        """How long a file may take while those of all others are read."""
+        return READ_S + MEASURE_S * (len(self._workers) - 1)
+
     async def run(self) -> None:
         config = self._config
         points = self.point_map(config)
@@ -52,7 +59,7 @@ class W1Device:
         start = loop.time()
         while True:
             await self._trigger.result(READ_S)
-            texts = await asyncio.gather(*(worker.result(READ_S) for worker in self._workers))
+            texts = await asyncio.gather(*(worker.result(self.read_s) for worker in self._workers))
             read = [sensor.read(text or b"") for sensor, text in zip(sensors, texts, strict=True)]
             values, quality = [value for value, _ in read], [quality for _, quality in read]
             mute = [name for name, q in zip(config.sensors, quality, strict=True) if q is Quality.COMM_ERROR]

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,22 +17,28 @@ class Worker(Generic[T]):
         self._thread: threading.Thread | None = None
 
     async def result(self, seconds: float) -> T | None:
-        """None where it has not ended within that time, or has not ended from the time before."""
+        """None where it has not ended within that time, or has not ended from the time before. Raises what it raises."""
         if self._thread and self._thread.is_alive():
             return None
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
+        done: asyncio.Future[T | None] = loop.create_future()
 
-        def settle(result: T) -> None:
-            if not done.done():
+        def settle(result: T | None, error: BaseException | None) -> None:
+            if done.done():
+                return
+            if error:
+                done.set_exception(error)
+            else:
                 done.set_result(result)
 
         def body() -> None:
-            result = self._work()
+            result, error = None, None
             try:
-                loop.call_soon_threadsafe(settle, result)
-            except RuntimeError:  # the loop has ended before the work
-                pass
+                result = self._work()
+            except Exception as err:  # noqa: BLE001 (whatever it is, it is the caller's)
+                error = err
+            with suppress(RuntimeError):  # the loop has ended before the work
+                loop.call_soon_threadsafe(settle, result, error)
 
         self._thread = threading.Thread(target=body, daemon=True)
         self._thread.start()

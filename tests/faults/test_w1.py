@@ -107,6 +107,7 @@ async def test_a_sensor_that_hangs(sim: StartSim, tmp_path: Path, monkeypatch: p
     async with running(bus.driver):
         await bus.until_said(4500, -18250)
         monkeypatch.setattr(driver, "READ_S", 0.5)
+        monkeypatch.setattr(driver, "MEASURE_S", 0)
         await one.command("fault", kind="late", sensor=PIPE, seconds=3600)
         await bus.until_said(4500, "comm_error")
         await one.command("set", temperature=5, sensor=ROOM)
@@ -130,6 +131,7 @@ async def test_a_late_value_is_not_taken_for_a_new_one(
     async with running(bus.driver):
         await bus.until_said(4500, -18250)
         monkeypatch.setattr(driver, "READ_S", 0.5)
+        monkeypatch.setattr(driver, "MEASURE_S", 0)
         await one.command("fault", kind="late", sensor=PIPE, seconds=1, count=1)
         await bus.until_said(4500, "comm_error")
         start = len(bus.observations)
@@ -209,3 +211,10 @@ def test_one_sensor_has_one_name() -> None:
         "w1_sensor_twice",
         {"sensor": ROOM, "name": "pipe", "owner": "room"},
     )
+
+
+def test_sensors_may_measure_one_after_the_other() -> None:
+    """Without a supply of their own they do: the last of eight begins when seven have taken their 0.75 s."""
+    sensors = {f"room{n}": f"28-00000000000{n}" for n in range(8)}
+    config = W1Config.model_validate({"id": "t", "driver": "ds18b20", "sensors": sensors})
+    assert W1Device(config, MemoryContext("t")).read_s >= 8 * 0.75 + 2 * 0.75

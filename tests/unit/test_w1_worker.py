@@ -4,6 +4,8 @@ import asyncio
 import threading
 from typing import Any
 
+import pytest
+
 from drivers.w1.worker import Worker
 
 
@@ -30,6 +32,15 @@ async def test_what_comes_too_late_is_dropped() -> None:
     _ended(worker)
     assert await worker.result(20) is True
     assert not complaints
+
+
+async def test_what_fails_is_told_to_the_caller() -> None:
+    """And at once, not when the time is up; the next call is made as if nothing had been."""
+    worker = Worker({"a": 1}.popitem)
+    assert await worker.result(20) == ("a", 1)
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            await worker.result(20)
 
 
 def test_the_end_of_the_loop_waits_for_nobody() -> None:
