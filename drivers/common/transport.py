@@ -5,6 +5,7 @@ import errno
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -53,7 +54,7 @@ async def open_transport(
 ) -> Line:
     """Open `/dev/...` (exclusively) or `tcp://host:port`.
 
-    Raises TransientError `port_absent`, `port_busy`, `port_unreachable` or `port_denied`.
+    Raises TransientError `port_absent`, `port_busy`, `port_denied`, `port_not_serial` or `port_unreachable`.
     """
     if port.startswith("tcp://"):
         return await _open_tcp(port)
@@ -79,8 +80,15 @@ async def open_transport(
     except (OSError, serialx.SerialException) as err:
         if getattr(err, "errno", None) == errno.EBUSY:
             raise TransientError("port_busy", port=port) from err
+        if getattr(err, "errno", None) == errno.ENOTTY or _is_no_device(Path(port)):
+            raise TransientError("port_not_serial", port=port) from err
         raise TransientError("port_unreachable", port=port, why=str(err)) from err
     return line
+
+
+def _is_no_device(node: Path) -> bool:
+    """A file, a directory, a socket: nothing that a driver of the kernel stands behind."""
+    return node.exists() and not node.is_char_device()
 
 
 async def _open_tcp(port: str) -> Line:

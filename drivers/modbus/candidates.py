@@ -27,13 +27,14 @@ class Candidate:
 
 
 async def candidates(ask: Ask, plans: Sequence[Plan], usual: Callable[[Plan], bool]) -> list[Candidate]:
-    """The most likely first."""
+    """The most likely first; where registers say what it is, none that merely answers alike."""
     fitting = []
     for how in plans:
         why = await _fits(ask, how)
         if why:
             fitting.append(Candidate(how.profile.name, why, usual(how), len(how.profile.point)))
-    return sorted(fitting, key=lambda one: (one.why != "identity", not one.usual, -one.points, one.profile))
+    proven = [one for one in fitting if one.why == "identity"]
+    return sorted(proven or fitting, key=lambda one: (not one.usual, -one.points, one.profile))
 
 
 async def _fits(ask: Ask, how: Plan) -> Literal["identity", "answers"] | None:

@@ -153,6 +153,11 @@ class Scan:
                     left = self._narrowed(left, setting)
 
     @property
+    def driver(self) -> str:
+        """Of the bus that speaks to those who were found."""
+        return "modbus_tcp" if self.tcp else "modbus_rtu"
+
+    @property
     def alike(self) -> bool:
         """Every address answers: the device does not look at it."""
         return bool(self.tcp) and len(self.found) == self.asked >= _ALL_ANSWER

@@ -95,9 +95,12 @@ def _modbus(
     problems = [] if interrupted and not scan.found else scan.problems()
     if show.as_json:
         told = [show.problem_document(problem) for problem in problems]
-        show.document({"found": len(scan.found), "asked": scan.asked, "interrupted": interrupted, "problems": told})
+        said = {"found": len(scan.found), "asked": scan.asked, "interrupted": interrupted, "problems": told}
+        show.document({"driver": scan.driver if scan.found else None, **said})
     else:
         show.line(show.words("discover.modbus.found", n=len(scan.found), asked=scan.asked))
+        if scan.found:
+            show.line(show.words(f"discover.driver.{scan.driver}"))
         for problem in problems:
             show.line(show.advised(problem.code, **problem.params))
     if interrupted:

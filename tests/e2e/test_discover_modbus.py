@@ -80,7 +80,7 @@ async def test_who_is_there_and_what_fits(sim: StartSim) -> None:
     assert profiles(found[1])[0] == ("xy-md02", "answers")
     assert found[1].candidates[0].usual
     assert profiles(found[2])[0] == ("waveshare-io-8ch", "answers")
-    assert profiles(found[12])[0] == ("lift-gbt-1", "identity")
+    assert profiles(found[12]) == [("lift-gbt-1", "identity")]
     assert {frame[1] for frame in sent} <= {1, 2, 3, 4}
     assert [line for line in bus.log() if line["event"] == "output"] == []
 
@@ -268,7 +268,18 @@ async def test_the_command(sim: StartSim) -> None:
     assert (told.exit_code, told.stderr) == (0, "")
     assert found["line"] == {"baudrate": 9600, "parity": "N", "stopbits": 1}
     assert found["candidates"][0]["profile"] == "xy-md02"
-    assert last == {"found": 1, "asked": 1, "interrupted": False, "problems": []}
+    assert last == {"driver": "modbus_rtu", "found": 1, "asked": 1, "interrupted": False, "problems": []}
+
+
+async def test_the_command_says_what_to_write(sim: StartSim) -> None:
+    """On the network it has been tried out; and why a candidate is one."""
+    bus = await sim("xy-md02", "--baud", "0", "--listen", "127.0.0.1:0", "--tcp")
+    told = await asyncio.to_thread(command, bus.endpoint, "--addresses", "1")
+    assert (told.exit_code, told.stdout.splitlines()[-1]) == (0, 'For the settings: the bus has driver = "modbus_tcp"')
+    one = await sim("xy-md02", "--baud", "0")
+    told = await asyncio.to_thread(command, one.endpoint, *("--baud", "9600"), *("--addresses", "1"))
+    assert "compare them with its display (found at its factory line setting)\n" in told.stdout
+    assert told.stdout.splitlines()[-1] == 'For the settings: the bus has driver = "modbus_rtu"'
 
 
 def test_nobody_is_told_with_the_time_that_it_takes() -> None:
@@ -280,10 +291,10 @@ def test_nobody_is_told_with_the_time_that_it_takes() -> None:
     os.close(master)
     os.close(slave)
     assert told.exit_code == 3
-    assert told.stdout.startswith("Devices found: 0; addresses asked: 1\nNobody answers on ")
+    assert told.stdout.startswith("Devices found: 0; questions: 1\nNobody answers on ")
     assert "A on A and B on B" in told.stdout
     assert "115200 8N1, address 77; found: 0; at most 0:" in shown
-    assert shown.rpartition("\r\x1b[K")[2].startswith("Devices found: 0; addresses asked: 1")
+    assert shown.rpartition("\r\x1b[K")[2].startswith("Devices found: 0; questions: 1")
 
 
 @pytest.mark.parametrize("wrong", [["rs485"], ["/dev/x", "--addresses", "0-3"], ["/dev/x", "--addresses", "a"]])

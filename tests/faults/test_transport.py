@@ -55,3 +55,10 @@ async def test_a_port_without_rights_may_yet_get_them(sim: StartSim) -> None:
         await open_transport(str(node))
     node.chmod(0o666)
     await (await open_transport(str(node))).close()
+
+
+@pytest.mark.parametrize("node", ["/dev/null", "/", __file__])
+async def test_what_is_no_serial_port(node: str) -> None:
+    """It is said so, rather than what the kernel says to it."""
+    with pytest.raises(TransientError, match="port_not_serial"):
+        await open_transport(node)
