@@ -137,6 +137,8 @@ def _bus_time(report: Report, loaded: Loaded) -> None:
                         needs=f"{total * cycle_s:.2g}",
                         cycle=f"{cycle_s:g}",
                         devices=", ".join(f"{name} {shares[name][kind] * cycle_s:.2g} s" for name in greatest),
+                        shown=len(greatest),
+                        all=len(shares),
                     ),
                 )
                 break

@@ -44,6 +44,7 @@ def test_a_bus_has_time_for_its_devices(tmp_path: Path) -> None:
     assert problem.error.params["needs"] == f"{59 * (17 + 3.5) * 11 / 9600:.2g}"
     assert problem.error.params["cycle"] == "1"
     assert str(problem.error.params["devices"]).startswith("d1 0.023 s, ")
+    assert "the 5 greatest of 59 devices: d1 " in problem.told("en")[0]
 
 
 def test_the_cycle_is_that_of_the_slowest(tmp_path: Path) -> None:
@@ -79,6 +80,8 @@ def test_names_that_do_not_stay_are_warned_of(tmp_path: Path) -> None:
         ('{ di1 = { pair = "di9" } }', "contact_pair_unknown"),
         ('{ di1 = { pair = "di2" }, di2 = {} }', "contact_pair_taken"),
         ('{ di1 = { normally = "shut" } }', "setting_not_one_of"),
+        ("{ relay1 = {} }", "contact_unknown"),
+        ('{ di1 = { pair = "relay1" } }', "contact_pair_unknown"),
     ],
 )
 def test_contacts_must_be_bits_of_the_device(tmp_path: Path, contacts: str, code: str | None) -> None:
