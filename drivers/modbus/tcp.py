@@ -56,7 +56,7 @@ class TcpFraming:
         await self._line.write(encode(number, slave.address, request))
         odd = ""
         while True:
-            while frame := self._take():
+            while frame := self._taken(self._data):
                 transaction, unit, pdu, self._data = frame
                 asked = self._missing.pop(transaction, None)
                 if transaction == number:
@@ -79,15 +79,15 @@ class TcpFraming:
         raise SlaveMissed("modbus_timeout", slave=slave.address, timeout_s=round(slave.patience.timeout_s, 3))
 
     def _check_rest(self) -> None:
-        """Behind a whole frame only another one can begin, to a request of ours. Else the frame was made of two.
-
-        Raises TransientError `modbus_not_tcp`.
+        """Behind a reply only whole frames can stand, and the beginning of one that answers a request of ours. Else the reply
+        was made of two frames. Raises TransientError `modbus_not_tcp`.
         """
-        if self._data and not any(
-            encoded.startswith(self._data[:4]) or self._data.startswith(encoded)
-            for encoded in (transaction.to_bytes(2) + b"\0\0" for transaction in self._missing)
-        ):
-            raise TransientError("modbus_not_tcp", port=self._port, got=self._data[:32].hex(" "))
+        rest = self._data
+        while frame := self._taken(rest):
+            rest = frame[-1]
+        heads = [transaction.to_bytes(2) + b"\0\0" for transaction in self._missing]
+        if rest and not any(head.startswith(rest[:4]) for head in heads):
+            raise TransientError("modbus_not_tcp", port=self._port, got=rest[:32].hex(" "))
 
     def _believed(self, slave: Slave, request: Request, unit: int, pdu: bytes, sent: float) -> bytes:
         if unit != slave.address:
@@ -100,9 +100,9 @@ class TcpFraming:
         slave.patience.answered(self._loop.time() - sent)
         return data
 
-    def _take(self) -> tuple[int, int, bytes, bytes] | None:
+    def _taken(self, data: bytes) -> tuple[int, int, bytes, bytes] | None:
         try:
-            return take(self._data)
+            return take(data)
         except ValueError as err:
             # where the next frame begins can no longer be known: only a new connection helps
             raise TransientError("modbus_not_tcp", port=self._port, got=str(err)) from err

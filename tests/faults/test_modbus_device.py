@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from drivers.modbus.driver import ModbusDevice
+from drivers.modbus.pdu import read
 from model.errors import PermanentError, TransientError
 from model.observation import Quality
 from model.ports import Driver, Health, Switching
@@ -46,7 +47,7 @@ async def test_a_sentinel_is_a_fault_and_never_a_number(sim: StartSim) -> None:
     async with open_bus(sensor.endpoint) as bus:
         driver, context = device(bus, 1, "renke-rs-ws-n01")
         async with running(driver):
-            await context.until(context.good)
+            await context.until(lambda: len(context.good()) >= 2)  # behind the marker
             await sensor.command("fault", kind="sentinel", count=1)
             await context.until(
                 lambda: any(poll.quality for poll in context.polls) and context.polls[-1].quality is None
@@ -172,6 +173,7 @@ async def test_switching_a_silent_board_is_an_error(sim: StartSim) -> None:
         driver, context = device(bus, 1, "waveshare-io-8ch", every_s=60, timeout_s=IMPATIENT_S)
         async with running(driver):
             await context.until(context.good)
+            await bus.request(1, read(1, 0, 8))  # behind the marker
             await board.command("fault", kind="silent", count=1)
             with pytest.raises(TransientError, match="modbus_timeout"):
                 await driver.switch("relay1", True)
