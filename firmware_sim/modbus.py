@@ -52,8 +52,10 @@ COMMANDED: dict[str, type[Desk]] = {"modbus": BusDesk} | {name: family.desk for 
 
 def _slave(text: str) -> tuple[int, str]:
     number, _, family = text.partition("=")
-    if not 1 <= int(number) <= 247 or family not in FAMILIES:
-        raise ValueError(text)
+    if not number.isdecimal() or not 1 <= int(number) <= 247:
+        raise argparse.ArgumentTypeError(f"{text}: an address is a number from 1 to 247")
+    if family not in FAMILIES:
+        raise argparse.ArgumentTypeError(f"{text}: families: {', '.join(FAMILIES)}")
     return int(number), family
 
 

@@ -171,7 +171,7 @@ class Board(Slave):
         stand = self._stand[value.name] / self.scale(value)
         if value.form == "f":
             return stand
-        wander = value.wander if value.name in self._wandering and how is None else 0
+        wander = value.wander if value.name in self._wandering else 0
         return round(stand) + random.randint(-wander, wander)
 
     def _image(self, function: int) -> dict[int, tuple[str, int, float | None]]:

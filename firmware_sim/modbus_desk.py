@@ -24,8 +24,16 @@ class Desk:
         self._log = log
         self._tcp = tcp
 
+    def _one(self, unit: int | None) -> Slave:
+        if unit is None and len(self._slaves) == 1:
+            return next(iter(self._slaves.values()))
+        if unit not in self._slaves:
+            wrong = "`slave` is wanted" if unit is None else f"there is no slave {unit}"
+            raise ValueError(f"{wrong}; slaves: {', '.join(map(str, self._slaves))}")
+        return self._slaves[unit]
+
     def _find(self, family: type[AnySlave], unit: int | None) -> AnySlave:
-        slave = self._slaves[next(iter(self._slaves)) if unit is None and len(self._slaves) == 1 else unit or 0]
+        slave = self._one(unit)
         if not isinstance(slave, family):
             raise TypeError(f"slave {slave.unit} is a {slave.family}")
         return slave
@@ -46,7 +54,7 @@ class Desk:
     @command
     def clear(self, slave: int | None = None) -> None:
         """End the fault of a slave, or of all."""
-        for one in self._slaves.values() if slave is None else [self._slaves[slave]]:
+        for one in self._slaves.values() if slave is None else [self._one(slave)]:
             one.fault = None
 
     @command

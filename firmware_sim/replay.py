@@ -209,6 +209,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[Stretch]]:
             header, *lines = map(json.loads, file)
         if header["doorpost_recording"] != FORMAT:
             raise Unusable(f"{path}: recorded by a newer doorpost ({header['version']})")
+        _ = header["line"]["driver"], header["device"]["id"]
         recorded = [
             Stretch(line["us"] / 1e6, {"device": True, "gateway": False}[line["to"]], bytes.fromhex(line["hex"]))
             for line in lines

@@ -216,10 +216,18 @@ def _group(node: Path) -> str:
         return str(gid)
 
 
+def _user() -> str:
+    uid = os.geteuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # in a container a user may have no name
+        return str(uid)
+
+
 def _permission(node: Path, permitted: bool) -> Iterator[DriverError]:
     if permitted:
         return
-    user, group = pwd.getpwuid(os.geteuid()).pw_name, _group(node)
+    user, group = _user(), _group(node)
     if node.stat().st_mode & 0o060 != 0o060 or group == "root":
         yield TransientError("port_root_only", port=node)
     elif group.isdigit() or user not in grp.getgrnam(group).gr_mem:

@@ -10,7 +10,7 @@ import click
 from gateway.cli.leaf import Exit, alone_option, data_option, leaf
 from gateway.cli.show import Show
 from gateway.client import ask
-from model.errors import DoorpostError
+from model.errors import DoorpostError, DriverError
 from model.texts import text
 
 
@@ -30,10 +30,12 @@ class _Recording:
     def __init__(self, path: Path) -> None:
         self.counts = {"device": 0, "gateway": 0}
         self.bytes = 0
-        self.began = self.personal = False
+        self.personal = False
         self._path = path
         try:
             self._file: TextIO = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", buffering=1)
+        except FileExistsError as err:
+            raise DoorpostError("recording_exists", file=path) from err
         except OSError as err:
             raise DoorpostError("recording_unwritable", file=path, why=err.strerror) from err
 
@@ -43,20 +45,21 @@ class _Recording:
             self.counts[line["to"]] += 1
             self.bytes += len(bytes.fromhex(line["hex"]))
         else:
-            self.began, self.personal = True, line["personal"]
+            self.personal = line["personal"]
 
     def close(self) -> None:
-        """Without even a header it was none."""
+        """Without a byte of the device it was none."""
         self._file.close()
-        if not self.began:
+        if not self.counts["gateway"]:
             self._path.unlink()
 
 
 def _record(show: Show, *, device: str, file: Path, seconds: float | None, config: Path | None, data: Path) -> int:
     recording = _Recording(file)
+    problem = None
     try:
         if config:
-            _alone(recording, config, device, seconds)
+            problem = _alone(recording, config, device, seconds)
         else:
             for line in ask(data, "record", device=device, seconds=seconds):
                 recording.take(line)
@@ -65,28 +68,43 @@ def _record(show: Show, *, device: str, file: Path, seconds: float | None, confi
     finally:
         recording.close()
     asked, answered = recording.counts["device"], recording.counts["gateway"]
-    told = {"file": str(file), "sent": asked, "received": answered, "bytes": recording.bytes}
+    told = {"file": str(file) if answered else None, "sent": asked, "received": answered, "bytes": recording.bytes}
     if show.as_json:
-        show.document({**told, "personal": recording.personal})
-    else:
+        why = None if answered or problem is None else show.problem_document(problem)
+        show.document({**told, "personal": recording.personal, "problem": why})
+    elif answered:
         show.line(show.words("cli.device_record.done", **told))
         if recording.personal:
             show.note(show.words("cli.device_record.personal", file=file))
-        if not answered:
-            show.note(show.words("cli.device_record.silent", device=device))
+    else:
+        show.note(show.words("cli.device_record.silent", device=device, file=file))
+        if problem:
+            show.note(show.advised(problem.code, **problem.params))
     return Exit.OK if answered else Exit.UNREACHABLE
 
 
-def _alone(recording: _Recording, config: Path, device: str, seconds: float | None) -> None:
+def _alone(recording: _Recording, config: Path, device: str, seconds: float | None) -> DriverError | None:
+    """What was wrong with port or device at the end, which may be Ctrl-C."""
     import asyncio
 
+    from drivers.common.ports import named
     from gateway.alone import alone
     from gateway.recording import record
     from gateway.settings.load import load
 
-    async def run() -> None:
-        async with alone(load(config), device) as (supervised, _):
-            async for line in record(supervised, seconds):
-                recording.take(line)
+    problem: DriverError | None = None
 
-    asyncio.run(run())
+    async def run() -> None:
+        nonlocal problem
+        async with alone(load(config), device) as (supervised, _):
+            try:
+                async for line in record(supervised, seconds):
+                    recording.take(line)
+            finally:
+                problem = supervised.line.problem or supervised.problem
+
+    try:
+        asyncio.run(run())
+    except KeyboardInterrupt:
+        pass  # its usual end
+    return problem and named(problem, str(problem.params.get("port", "")))

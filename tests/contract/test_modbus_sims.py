@@ -273,6 +273,15 @@ async def test_while_one_is_late_another_answers(sim: StartSim) -> None:
     assert said == f"05 03 02 00 05 89 87 {GOOD}"
 
 
+async def test_a_command_without_its_slave(sim: StartSim) -> None:
+    """Which there are is said."""
+    bus = await sim("modbus", "--slave", "1=xy-md02", "--slave", "3=renke")
+    with pytest.raises(AssertionError, match="`slave` is wanted; slaves: 1, 3"):
+        await bus.command("fault", kind="garbage")
+    with pytest.raises(AssertionError, match="there is no slave 2; slaves: 1, 3"):
+        await bus.command("clear", slave=2)
+
+
 async def test_faults_that_a_device_cannot_have_are_refused(sim: StartSim) -> None:
     """Modbus TCP has no serial line, and not every device a sentinel; an unknown word is answered with all words."""
     board = await sim("waveshare-io-8ch", "--tcp", "--listen", "127.0.0.1:0")

@@ -157,6 +157,19 @@ async def test_a_modbus_device_recorded_is_that_device_again(sim: StartSim, tmp_
     assert [line for line in again.log() if line["event"] == "unknown"] == []
 
 
+async def test_a_port_that_the_gateway_holds(sim: StartSim, tmp_path: Path) -> None:
+    """Who holds it stands in the answer, and no file is in the way of the next try."""
+    gun = await sim("scanner-ssi", "--every", "0")
+    line = await open_transport(gun.endpoint)
+    config, file = settings(tmp_path, scanner(gun.endpoint)), tmp_path / "scan1.jsonl"
+    args = ["device", "record", "scan1", str(file), "--config", str(config), "--seconds", "0.2", "--json"]
+    told = await asyncio.to_thread(CliRunner().invoke, tree("en"), args)
+    await line.close()
+    said = json.loads(told.stdout)
+    assert (told.exit_code, said["file"], said["problem"]["code"]) == (3, None, "port_held")
+    assert not file.exists()
+
+
 def record(tmp_path: Path, *args: str | Path) -> Result:
     config = settings(tmp_path, scanner(str(tmp_path / "no-port")))
     return CliRunner().invoke(tree("en"), ["device", "record", *map(str, args), "--config", str(config)])
@@ -170,6 +183,12 @@ def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     assert "another name" in told.stderr
     told = record(tmp_path, "scan1", tmp_path / "s", "--seconds", "0.1", "--json")
     assert (told.exit_code, json.loads(told.stdout)["received"]) == (3, 0)
+    assert json.loads(told.stdout)["problem"]["code"] == "port_absent"
+    assert not (tmp_path / "s").exists()
+    told = record(tmp_path, "scan1", tmp_path / "s", "--seconds", "0.1")
+    assert "no-port is not there" in told.stderr
+    told = record(tmp_path, "scan1", tmp_path / "nowhere" / "r")
+    assert "its directory is there" in told.stderr
     told = record(tmp_path, "scan2", tmp_path / "t")
     assert (told.exit_code, told.stderr.splitlines()[0]) == (1, "there is no device scan2")
     assert not (tmp_path / "t").exists()

@@ -153,6 +153,14 @@ def test_the_way_to_permission(tmp_path: Path) -> None:
     assert permission(tmp_path / "c", 0o660, 0)[0] == "port_root_only"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to any group")
+def test_a_user_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container: the number is told."""
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    _, params = permission(tmp_path / "a", 0o660, grp.getgrnam("dialout").gr_gid)
+    assert params["user"] == str(os.geteuid())
+
+
 def test_a_file_that_may_not_be_opened_is_not_permitted(tmp_path: Path) -> None:
     """The real question to the kernel."""
     from drivers.common.ports import Machine

@@ -135,7 +135,14 @@ async def test_over_tcp_the_number_is_todays(sim: StartSim, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "content",
-    ["", "no json\n", "{}\n", '{"doorpost_recording": 1}\n{"us": 1, "to": "nobody", "hex": ""}\n', "[]\n"],
+    [
+        "",
+        "no json\n",
+        "{}\n",
+        '{"doorpost_recording": 1}\n',
+        '{"doorpost_recording": 1}\n{"us": 1, "to": "nobody", "hex": ""}\n',
+        "[]\n",
+    ],
 )
 def test_a_file_that_is_no_recording(tmp_path: Path, content: str) -> None:
     """One line says so."""

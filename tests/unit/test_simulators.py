@@ -80,6 +80,16 @@ def test_port_never_replaces_anything_but_a_link(tmp_path: Path, kind: str) -> N
     assert port.read_text() == "precious" if kind == "file" else port.is_dir()
 
 
+@pytest.mark.parametrize(
+    ("slave", "said"), [("300=xy-md02", "from 1 to 247"), ("x=renke", "from 1 to 247"), ("1=nix", "families: xy-md02,")]
+)
+def test_a_wrong_slave(slave: str, said: str) -> None:
+    """What is wrong with it stands in the answer."""
+    refused = _sim("modbus", "--slave", slave)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"{slave}: " in refused.stderr and said in refused.stderr
+
+
 def test_log_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     """No trace of the program's inside where a directory is missing."""
     log = tmp_path / "missing" / "wire.jsonl"
