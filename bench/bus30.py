@@ -1,7 +1,7 @@
 """Thirty devices on one bus, polled as the gateway polls them: `python -m bench.bus30 PORT BAUDRATE SECONDS EVERY_S SLAVE...`.
 
-Each slave is an XY-MD02 that is kept running by the supervisor. It prints one JSON line: good polls and lateness in ms (how
-long after its slot of the schedule a poll was there) of slaves 1 to 29.
+Each slave is an XY-MD02 that is kept running by the supervisor. It prints one JSON line: the good polls of slaves 1 to 29, and the
+time in ms from one poll of a device to its next.
 """
 
 import asyncio

@@ -19,7 +19,7 @@ def _polled(options: Options, every_s: float, *, dead: bool) -> dict[str, Any]:
     asked = [*COUNTED, *([DEAD] if dead else [])]
     with Process(python("-m", "firmware_sim", "modbus", "--port", port, "--baud", str(BAUDRATE), *there), log) as sim:
         sim.line()
-        seconds = options.pick(30, 2)
+        seconds = options.pick(15, 2)
         master = python("-m", "bench.bus30", port, str(BAUDRATE), str(seconds), str(every_s), *map(str, asked))
         with Process(master, log) as gateway:
             found: dict[str, Any] = json.loads(gateway.line())
@@ -30,7 +30,7 @@ def run(options: Options) -> Report:
     targets, lines = [], []
     for every_s, what, bound in ((SCHEDULED_S, "polls every second", 0.99), (FLAT_OUT_S, "polls flat out", 0.95)):
         without, with_dead = [], []
-        for _ in range(options.pick(5, 1)):
+        for _ in range(options.pick(3, 1)):
             without.append(_polled(options, every_s, dead=False))
             with_dead.append(_polled(options, every_s, dead=True))
         polls = [[float(one["polls"]) for one in found] for found in (with_dead, without)]
@@ -46,7 +46,7 @@ def run(options: Options) -> Report:
         title="One dead slave of thirty",
         method=(
             f"29 simulated XY-MD02 on one pseudo terminal at {BAUDRATE} baud, each polled as the gateway polls it, for "
-            f"{options.pick(30, 2)} s; then the same with a thirtieth in the settings that does not answer. Polls of the 29 are "
+            f"{options.pick(15, 2)} s; then the same with a thirtieth in the settings that does not answer. Polls of the 29 are "
             "counted.\nEvery second the line is busy for about half of its time; flat out (each device every 50 ms, which the "
             "line cannot do) whatever the dead slave takes is missing to the others."
         ),

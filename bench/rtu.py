@@ -8,7 +8,7 @@ from bench.process import Process, python
 from bench.report import Line, Report, Target, ratios
 
 BAUDRATES = (9600, 115200)
-SECONDS = 6.0
+SECONDS = 4.0
 
 
 def _asked(options: Options, baudrate: int, count: int) -> tuple[float, float]:
@@ -34,7 +34,7 @@ def run(options: Options) -> Report:
         char_s = 11 / baudrate
         count = round(options.pick(SECONDS, 0.3) / (17 * char_s + max(3.5 * char_s, 0.00175)))
         bare, ours = [], []
-        for _ in range(options.pick(7, 1)):
+        for _ in range(options.pick(5, 1)):
             one, other = _asked(options, baudrate, count)
             bare.append(one)
             ours.append(other)

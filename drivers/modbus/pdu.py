@@ -1,7 +1,6 @@
 """Modbus application protocol (V1.1b3), pure: requests, and replies that must fit the very request."""
 
 import struct
-from collections.abc import Sequence
 
 import msgspec
 
@@ -12,7 +11,6 @@ READ_DISCRETE_INPUTS = 2
 READ_HOLDING_REGISTERS = 3
 READ_INPUT_REGISTERS = 4
 WRITE_COIL = 5
-WRITE_REGISTER = 6
 WRITE_COILS = 15
 WRITE_REGISTERS = 16
 
@@ -86,28 +84,11 @@ def read(function: int, address: int, count: int) -> Request:
 
 def write_coil(address: int, data: int) -> Request:
     """FC05. `data` is COIL_ON or COIL_OFF; some boards give other values a meaning (a time) at other addresses."""
-    return _write(struct.pack(">BHH", WRITE_COIL, address, data))
+    return write(struct.pack(">BHH", WRITE_COIL, address, data))
 
 
-def write_register(address: int, value: int) -> Request:
-    """FC06."""
-    return _write(struct.pack(">BHH", WRITE_REGISTER, address, value))
-
-
-def write_coils(address: int, states: Sequence[bool]) -> Request:
-    """FC15, first coil in the lowest bit of the first byte."""
-    size = (len(states) + 7) // 8
-    packed = sum(1 << i for i, on in enumerate(states) if on).to_bytes(size, "little")
-    return _write(struct.pack(">BHHB", WRITE_COILS, address, len(states), size) + packed)
-
-
-def write_registers(address: int, values: Sequence[int]) -> Request:
-    """FC16."""
-    n = len(values)
-    return _write(struct.pack(f">BHHB{n}H", WRITE_REGISTERS, address, n, 2 * n, *values))
-
-
-def _write(pdu: bytes) -> Request:
+def write(pdu: bytes) -> Request:
+    """Any write, by the bytes of its PDU."""
     # every write is answered with its own first five bytes: function, address, value or quantity
     return Request(pdu, pdu[:5], 5)
 
@@ -119,7 +100,9 @@ def parse(slave: int, request: Request, pdu: bytes) -> bytes:
     `modbus_exception...`.
     """
     if len(pdu) == 2 and pdu[0] == request.function | 0x80:
-        raise SlaveRefused(EXCEPTIONS.get(pdu[1], "modbus_exception"), slave=slave, exception=pdu[1], asked=str(request))
+        raise SlaveRefused(
+            EXCEPTIONS.get(pdu[1], "modbus_exception"), slave=slave, exception=pdu[1], asked=str(request)
+        )
     if len(pdu) != request.reply_length or not pdu.startswith(request.reply_start):
         raise SlaveMissed("modbus_bad_reply", slave=slave, got=pdu.hex(" "))
     return pdu[len(request.reply_start) :]

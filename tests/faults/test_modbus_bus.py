@@ -20,9 +20,9 @@ from support.sims import StartSim
 WRITES = [
     write_coil(0, COIL_ON),
     write_coil(0x0200, 7),
-    pdu.write_register(0, 1),
-    pdu.write_coils(0, [True] * 8),
-    pdu.write_registers(0, [1, 2]),
+    pdu.write(bytes.fromhex("06 0000 0001")),
+    pdu.write(bytes.fromhex("0F 0000 0008 01 FF")),
+    pdu.write(bytes.fromhex("10 0000 0002 04 0001 0002")),
     Request(bytes.fromhex("17 0000 0001 0000 0001 02 0001"), b"\x17\x02", 4),  # reads, but writes too
 ]
 
@@ -44,9 +44,9 @@ async def test_a_lift_is_never_written(sim: StartSim, write: Request) -> None:
     [
         write_coil(0x00FF, COIL_ON),
         write_coil(8, COIL_ON),
-        pdu.write_coils(0, [True] * 8),
-        pdu.write_register(0x1000, 1),
-        pdu.write_register(0x4000, 2),
+        pdu.write(bytes.fromhex("0F 0000 0008 01 FF")),
+        pdu.write(bytes.fromhex("06 1000 0001")),
+        pdu.write(bytes.fromhex("06 4000 0002")),
     ],
     ids=lambda write: write.pdu.hex(),
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from drivers.modbus.library import load_profile
-from drivers.modbus.pdu import SlaveMissed, read, write_coil, write_register
+from drivers.modbus.pdu import SlaveMissed, read, write, write_coil
 from drivers.modbus.slave import Terms
 from model.errors import TransientError
 from model.observation import Quality
@@ -64,7 +64,7 @@ async def test_a_board_that_is_set_wrongly_works_and_is_shown(sim: StartSim) -> 
         # the vendor's tool: what the gateway itself never writes
         bus.register(1, Terms("d1", frozenset({(6, 0x1002)})))
         await bus.request(1, read(1, 0, 8))
-        await bus.request(1, write_register(0x1002, 1))
+        await bus.request(1, write(bytes.fromhex("06 1002 0001")))
     async with open_bus(board.endpoint) as bus:
         driver, context = device(bus, 1, "waveshare-io-8ch")
         async with running(driver):

@@ -1,7 +1,5 @@
 """Requests by the byte, and replies that are believed only if they fit."""
 
-import struct
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +20,7 @@ GOLDEN = [
     (1, pdu.write_coil(0, pdu.COIL_ON), "01 05 00 00 FF 00 8C 3A"),
     (1, pdu.write_coil(0x00FF, pdu.COIL_ON), "01 05 00 FF FF 00 BC 0A"),
     (1, pdu.write_coil(0x0200, 7), "01 05 02 00 00 07 8D B0"),
-    (1, pdu.write_coils(0, [True] * 8), "01 0F 00 00 00 08 01 FF BE D5"),
+    (1, pdu.write(bytes.fromhex("0F 0000 0008 01 FF")), "01 0F 00 00 00 08 01 FF BE D5"),
 ]
 
 
@@ -30,13 +28,6 @@ GOLDEN = [
 def test_requests_by_the_byte(slave: int, request_: Request, frame: str) -> None:
     """Our frames are those of the vendors' documents."""
     assert encode(slave, request_) == bytes.fromhex(frame)
-
-
-def test_write_requests() -> None:
-    """FC06 and FC16 as the Modbus specification shows them."""
-    assert pdu.write_register(1, 3).pdu == bytes.fromhex("06 0001 0003")
-    assert pdu.write_registers(1, [10, 0x0102]).pdu == bytes.fromhex("10 0001 0002 04 000A 0102")
-    assert pdu.write_registers(1, [10, 0x0102]).reply_start == bytes.fromhex("10 0001 0002")
 
 
 def test_replies() -> None:
@@ -98,22 +89,11 @@ def test_nothing_but_the_right_shape_is_ever_believed(function: int, address: in
     assert len(data) == size
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=1968))
-def test_coils_are_packed_from_the_lowest_bit(states: list[bool]) -> None:
-    """FC15: the first coil is the lowest bit of the first byte, unused bits are zero."""
-    request = pdu.write_coils(0x0013, states)
-    _, _, count, size = struct.unpack_from(">BHHB", request.pdu)
-    word = int.from_bytes(request.pdu[6:], "little")
-    assert (count, size) == (len(states), len(request.pdu) - 6)
-    assert [bool(word >> i & 1) for i in range(count)] == states
-    assert word >> count == 0
-
-
 def test_all_that_a_write_would_change_is_known() -> None:
     """The allow-list sees each address of a write of many."""
     assert pdu.write_coil(5, 0).targets == {(5, 5)}
-    assert pdu.write_coils(6, [True, False, True]).targets == {(15, 6), (15, 7), (15, 8)}
-    assert pdu.write_registers(1, [0, 0]).targets == {(16, 1), (16, 2)}
+    assert pdu.write(bytes.fromhex("0F 0006 0003 01 05")).targets == {(15, 6), (15, 7), (15, 8)}
+    assert pdu.write(bytes.fromhex("10 0001 0002 04 0000 0000")).targets == {(16, 1), (16, 2)}
 
 
 @pytest.mark.parametrize("wrong", [(5, 0, 1), (3, 0, 126), (1, 0, 2001), (3, 0, 0), (3, 0xFFFF, 2), (3, -1, 1)])
