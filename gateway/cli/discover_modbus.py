@@ -22,6 +22,9 @@ class _Addresses(click.ParamType[list[int]]):
 
     name = "addresses"
 
+    def __init__(self, lang: str) -> None:
+        self._wrong = text("discover.wrong.addresses", lang, most=_HIGHEST)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
         if isinstance(value, list):
             return value
@@ -29,10 +32,10 @@ class _Addresses(click.ParamType[list[int]]):
         for part in value.split(","):
             first, dash, last = part.partition("-")
             if not first.isdecimal() or (dash and not last.isdecimal()):
-                self.fail("1-10,17", param, ctx)
+                self.fail(self._wrong, param, ctx)
             found += range(int(first), int(last if dash else first) + 1)
         if not found or min(found) < 1 or max(found) > _HIGHEST:
-            self.fail(f"1-{_HIGHEST}", param, ctx)
+            self.fail(self._wrong, param, ctx)
         return list(dict.fromkeys(found))
 
 
@@ -40,6 +43,9 @@ class _Port(click.ParamType[str]):
     """`/dev/...` or `tcp://host:port`"""
 
     name = "port"
+
+    def __init__(self, lang: str) -> None:
+        self._lang = lang
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from pydantic import TypeAdapter, ValidationError
@@ -49,7 +55,8 @@ class _Port(click.ParamType[str]):
         try:
             return str(TypeAdapter(Port).validate_python(value))
         except ValidationError:
-            self.fail("/dev/..., tcp://host:port", param, ctx)
+            kind = "address" if str(value).startswith("tcp://") else "port"
+            self.fail(text(f"discover.wrong.{kind}", self._lang, given=value), param, ctx)
 
 
 def add(group: click.Group, lang: str) -> None:
@@ -61,10 +68,10 @@ def add(group: click.Group, lang: str) -> None:
 
     whole = list(range(1, _HIGHEST + 1))
     params = (
-        click.Argument(["port"], type=_Port()),
+        click.Argument(["port"], type=_Port(lang)),
         option("baud", click.IntRange(1200, 921600), multiple=True),
         option("parity", click.Choice(["N", "E", "O"]), multiple=True),
-        option("addresses", _Addresses(), default=whole),
+        option("addresses", _Addresses(lang), default=whole),
         click.Option(["--tcp"], is_flag=True, default=None, help=text("cli.option.tcp", lang)),
     )
     leaf(group, "modbus", lang, *params)(_modbus)

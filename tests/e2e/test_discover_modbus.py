@@ -297,10 +297,20 @@ def test_nobody_is_told_with_the_time_that_it_takes() -> None:
     assert shown.rpartition("\r\x1b[K")[2].startswith("Devices found: 0; questions: 1")
 
 
-@pytest.mark.parametrize("wrong", [["rs485"], ["/dev/x", "--addresses", "0-3"], ["/dev/x", "--addresses", "a"]])
-def test_a_wrong_command_line(wrong: list[str]) -> None:
-    """Nothing is opened."""
-    assert command(*wrong).exit_code == 2
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["rs485"], "rs485 不是端口"),
+        (["tcp://host"], "须带端口号"),
+        (["/dev/x", "--addresses", "0-3"], "1 到 247 的数字"),
+        (["/dev/x", "--addresses", "a"], "1 到 247 的数字"),
+    ],
+)
+def test_a_wrong_command_line(wrong: list[str], said: str) -> None:
+    """Nothing is opened; what to write is said in the chosen language."""
+    told = CliRunner().invoke(tree("zh"), ["discover", "modbus", *wrong])
+    assert told.exit_code == 2
+    assert said in told.stderr
 
 
 async def test_a_setting_that_the_port_cannot_have_is_left_out() -> None:

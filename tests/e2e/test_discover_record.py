@@ -147,6 +147,7 @@ async def test_a_modbus_device_recorded_is_that_device_again(sim: StartSim, tmp_
     _, err = await recording.communicate()
     assert (recording.returncode, err) == (0, b"")
     values = [tuple(line["values"].values()) for line in one.log() if line["event"] == "reading"]
+    values = [both for both in values if len(both) == 2]  # the bus also tries what it would ask after a silence
     again = await sim("replay", str(file))
     config = settings(tmp_path, ("bus", {**bus, "port": again.endpoint}), ("device", room))
     async with alone(load(config), "room1") as (_, watch):
