@@ -248,6 +248,7 @@ class Scan:
         while asker.late:
             late = asker.late.pop()
             if late not in heard and late not in known:
+                await self._patiently(asker, late)  # it may have had to answer other questions before
                 heard[late] = await self._patiently(asker, late)
         new = [
             FoundSlave(at, setting, one.took_s, one.exception, await self._candidates(asker, setting, at, one))
