@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from bench import append, table
 from bench.__main__ import told
 from bench.options import Options
 from bench.report import Line, Report, Target, percentile
+from drivers.modbus.plan import plan
 
 
 def test_one_that_is_cheap_runs(tmp_path: Path) -> None:
@@ -42,3 +45,12 @@ def test_a_quick_run_judges_nothing() -> None:
 def test_a_percentile_is_a_value_that_was_seen() -> None:
     values = [float(n) for n in range(1, 161)]
     assert (percentile(values, 50), percentile(values, 99), percentile([7.0], 99)) == (80, 159, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "requests"), [("bench-20", [(3, 0, 20)]), ("bench-pairs", [(3, n, 2) for n in range(0, 40, 2)])]
+)
+def test_the_profiles_of_the_benchmarks_ask_as_they_say(name: str, requests: list[tuple[int, int, int]]) -> None:
+    """One read of 20 registers; a request for each pair."""
+    path = Path(append.__file__).parent / "config" / "profiles" / f"{name}.toml"
+    assert [(block.function, block.address, block.count) for block in plan(str(path)).blocks] == requests
