@@ -124,7 +124,8 @@ class RtuFraming:
                     data, echoed = self._behind_echo(data, frame, request)
                 if not echoed and self._waits_for_echo(data, frame, slave, request):
                     continue
-                if (pdu := self._settled(data, slave, request, sent)) is not None:
+                pdu, data = self._settled(data, slave, request, sent)
+                if pdu is not None:
                     slave.patience.answered(max(0.0, self._line.heard_at - sent - air_s))
                     slave.doubt.marked = False
                     return parse(slave.address, request, pdu)
@@ -138,10 +139,9 @@ class RtuFraming:
             raise SlaveMissed("modbus_bad_reply", slave=slave.address, got=data[:32].hex(" "))
         raise SlaveMissed("modbus_timeout", slave=slave.address, timeout_s=round(slave.patience.timeout_s, 3))
 
-    def _settled(self, data: bytes, slave: Slave, request: Request, sent: float) -> bytes | None:
-        """The PDU that ends the waiting: the reply to `request` itself, or any to the marker that leaves nothing in doubt.
-
-        Replies of the same shape that belong to earlier requests are passed over.
+    def _settled(self, data: bytes, slave: Slave, request: Request, sent: float) -> tuple[bytes | None, bytes]:
+        """The PDU that ends the waiting, and what is behind it: the reply to `request` itself, or any to the marker that
+        leaves nothing in doubt. Replies of the same shape that belong to earlier requests are passed over, once.
         """
         marker = slave.terms.marker
         while (place := locate(data, slave.address, request)) is not None:
@@ -150,10 +150,12 @@ class RtuFraming:
             if request == marker and pdu.startswith(request.reply_start):
                 slave.answers_marker = True
                 if not slave.doubt.of_reads(marker):
-                    return pdu
+                    return pdu, data
             if since == sent:
-                return pdu
-        return None
+                return pdu, data
+            if since is not None:
+                slave.patience.late(self._line.heard_at - since)
+        return None, data
 
     def _overheard(self, data: bytes) -> None:
         """A reply that comes late shows how slow its slave is."""

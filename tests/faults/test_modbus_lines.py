@@ -137,6 +137,33 @@ async def test_a_reflection_does_not_blind_the_line() -> None:
         assert await eventually(bus) == bytes.fromhex("0B0B 0C0C")
 
 
+async def test_the_late_confirmation_of_a_write_confirms_no_other() -> None:
+    """Not once, and not again when more bytes come behind it: the second write was never heard."""
+    confirmed = asyncio.Event()
+
+    async def play(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writes = 0
+        while True:
+            request = await reader.readexactly(8)
+            if request[1] == 4:
+                writer.write(rtu("01 04 02 0101"))
+                continue
+            writes += 1
+            if writes == 2:
+                writer.write(request)
+                await writer.drain()
+                await confirmed.wait()
+                writer.write(b"\0")
+
+    async with line(play) as endpoint, opened(endpoint) as bus:
+        await bus.request(1, MARKER)
+        with pytest.raises(SlaveMissed, match="modbus_timeout"):
+            await bus.request(1, write_coil(0, COIL_ON))
+        asyncio.get_running_loop().call_later(0.1, confirmed.set)
+        with pytest.raises(SlaveMissed):
+            await bus.request(1, write_coil(0, COIL_ON))
+
+
 async def test_a_tcp_frame_made_of_two_is_no_reply() -> None:
     """The first reply breaks off behind its head; the next frame would be taken for its end."""
 
