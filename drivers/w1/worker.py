@@ -15,10 +15,11 @@ class Worker(Generic[T]):
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
         self._thread: threading.Thread | None = None
+        self._working = False
 
     async def result(self, seconds: float) -> T | None:
         """None where it has not ended within that time, or has not ended from the time before. Raises what it raises."""
-        if self._thread and self._thread.is_alive():
+        if self._working:
             return None
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T | None] = loop.create_future()
@@ -37,9 +38,11 @@ class Worker(Generic[T]):
                 result = self._work()
             except Exception as err:  # noqa: BLE001 (whatever it is, it is the caller's)
                 error = err
+            self._working = False  # before anybody hears of it: he may ask again at once
             with suppress(RuntimeError):  # the loop has ended before the work
                 loop.call_soon_threadsafe(settle, result, error)
 
+        self._working = True
         self._thread = threading.Thread(target=body, daemon=True)
         self._thread.start()
         try:
