@@ -12,7 +12,7 @@ from model.errors import TransientError
 from model.observation import Quality
 from model.ports import Health
 from support.context import MemoryContext, running
-from support.modbus import IMPATIENT_S, device, new_bus, open_bus
+from support.modbus import IMPATIENT_S, device, kept, new_bus, open_bus
 from support.sims import StartSim
 
 
@@ -24,15 +24,7 @@ async def test_another_device_after_replugging_gives_no_value(sim: StartSim, tmp
     bus = new_bus(port, bus_context)
     driver, context = device(bus, 1, "mb8art")
 
-    async def kept() -> None:
-        """The bus as the supervisor keeps it."""
-        while True:
-            try:
-                await bus.run()
-            except TransientError:
-                await asyncio.sleep(0.01)
-
-    keeping = asyncio.create_task(kept())
+    keeping = asyncio.create_task(kept(bus))
     await bus_context.until(lambda: (Health.ONLINE, None) in bus_context.healths)
     run = asyncio.create_task(driver.run())
     await context.until(lambda: len(context.good()) >= 3)

@@ -16,7 +16,7 @@ from firmware_sim.modbus_link import crc
 from model.errors import TransientError
 from model.ports import Health
 from support.context import MemoryContext
-from support.modbus import device, new_bus
+from support.modbus import device, kept, new_bus
 from support.sims import StartSim
 
 READ, OTHER, MARKER = read(4, 1, 2), read(4, 11, 2), read(4, 0, 1)
@@ -52,14 +52,7 @@ async def opened(endpoint: str, *, tcp: bool = False, timeout_s: float = 0.3) ->
     for slave in (1, 2):
         bus.register(slave, Terms(f"d{slave}", frozenset({(5, 0)}), timeout_s=timeout_s, marker=MARKER))
 
-    async def keep() -> None:
-        while True:
-            try:
-                await bus.run()
-            except TransientError:
-                await asyncio.sleep(0.01)
-
-    keeping = asyncio.create_task(keep())
+    keeping = asyncio.create_task(kept(bus))
     await context.until(lambda: (Health.ONLINE, None) in context.healths)
     try:
         yield bus

@@ -12,6 +12,7 @@ from drivers.modbus.bus import ModbusBus, ModbusRtuBus, ModbusRtuConfig, ModbusT
 from drivers.modbus.driver import ModbusConfig, ModbusDevice
 from drivers.modbus.pdu import Request
 from drivers.modbus.slave import Terms
+from model.errors import TransientError
 from model.observation import Poll
 from model.ports import Health
 from support.context import MemoryContext, running
@@ -69,6 +70,15 @@ async def open_bus(
     async with running(bus):
         await context.until(lambda: context.healths == [(Health.ONLINE, None)])
         yield bus
+
+
+async def kept(bus: ModbusBus) -> None:
+    """Run it again and again, as the supervisor does, without its pauses."""
+    while True:
+        try:
+            await bus.run()
+        except TransientError:
+            await asyncio.sleep(0.01)
 
 
 def device(bus: ModbusBus, slave: int, profile: str, **settings: Any) -> tuple[ModbusDevice, DeviceContext]:
