@@ -11,9 +11,10 @@ _LEARNT_AFTER = 10
 _FADES = 0.995
 """The slowest answer is forgotten by half in some 140 answers."""
 
-_TRY_EVERY_S = 2.0
 GIVE_UP_AFTER = 3
 """So often in a row without an answer, and the slave rests."""
+_TRY_EVERY_S = 2.0
+"""What is urgent is tried that often although it rests."""
 _REST_FIRST = 5
 _REST_MOST = 50
 """Waits that it rests for: doubled each time, since a board that restarts is there again in a moment."""
