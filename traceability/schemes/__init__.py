@@ -1,0 +1,1 @@
+"""Code schemes that are data: rules in a table, compiled and matched here."""
