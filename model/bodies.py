@@ -42,13 +42,22 @@ class PointMapBody(_Body, frozen=True, kw_only=True):
 
 
 class ScanBody(_Body, frozen=True, kw_only=True):
-    """A symbol as read. `text` where the bytes are UTF-8 (GS is U+001D), else `hex`; `aim` is the AIM symbology identifier."""
+    """A symbol as read. `text` where the bytes are text in UTF-8 (GS is U+001D) or in `charset`.
+
+    `hex` has the bytes wherever `text` is not their UTF-8.
+
+    `aim` is the AIM symbology identifier; `doubt` says what speaks against the data being whole; `frame` is the sha256
+    (hex) of the picture that it was read from, which the gateway keeps as a JPEG file.
+    """
 
     device: str
     text: str | None = None
     hex: str | None = None
     aim: str | None = None
     repeated: bool = False
+    charset: str | None = None
+    doubt: str | None = None
+    frame: str | None = None
 
 
 class TagSeen(_Body, frozen=True, kw_only=True):
@@ -56,22 +65,43 @@ class TagSeen(_Body, frozen=True, kw_only=True):
 
     device: str
     epc: str
-    pc: str
+    pc: str | None = None
+    tid: str | None = None
     antenna: Count | None = None
     rssi: Signed | None = None
 
 
 class TagWindowBody(_Body, frozen=True, kw_only=True):
-    """The reads of one tag in one window: `n` reads from `first` to `last`, RSSI in dBm first, peak, last."""
+    """The reads of one tag in one window: `n` reads from `first` to `last`, RSSI in dBm first, peak, last.
+
+    `peak` is the time of the strongest read and `channel` its frequency channel. `reader` is first, peak and last by the
+    reader's own clock, which may be wrong, but keeps the order of reads that came in one piece.
+    """
 
     device: str
     epc: str
-    pc: str
+    pc: str | None = None
+    tid: str | None = None
     n: Count
     first: Micros
     last: Micros
     rssi: list[Signed | None]
+    peak: Micros | None = None
     antenna: Count | None = None
+    channel: Count | None = None
+    reader: list[Micros | None] | None = None
+
+
+class CardBody(_Body, frozen=True, kw_only=True):
+    """A card or badge came to its reader, or left it; the kind says which. `uid` as printed.
+
+    Of a reader that is lost nobody knows which cards are at it. One that is back within the time that a card may be unheard
+    has kept them; otherwise they are told as gone at the next try to reach it, and when its driver ends.
+    """
+
+    device: str
+    uid: str
+    technology: Literal["em4100", "iso14443a", "iso15693", "unknown"]
 
 
 class Cause(_Body, frozen=True, kw_only=True):
@@ -84,6 +114,80 @@ class Cause(_Body, frozen=True, kw_only=True):
     quality: Quality
     t: Micros
     mono: Micros
+
+
+class Car(_Body, frozen=True, kw_only=True):
+    """What the lift's terminal said last of its car, as far as it can be believed; what it does not say is left out.
+
+    `mode` is a canonical name; the terminal's own number where its table has none, and in older records.
+    """
+
+    mode: str | Signed | None = None
+    moving: bool | None = None
+    door_zone: bool | None = None
+    door_closed: bool | None = None
+    passenger: bool | None = None
+    floor: Signed | None = None
+    fault: str | None = None
+
+
+RescueState = Literal["raised", "sending", "sent", "acked", "dispatched", "on_site", "released", "closed"]
+"""In this order, and never back. `sent`: the centre has it, which is no person's answer."""
+
+Via = Literal["centre", "sms", "badge", "key", "pin", "remote", "car"]
+"""How a step came: a signed command of the centre's person; a code by short message from a listed number; a badge, the key
+contact or a PIN on site; a reset from afar; the car's own state.
+"""
+
+
+TIERS = 3
+"""Of a rescue: the contracted maintainer, the nearest station, public rescue."""
+
+MORE_INJURED = "injured_more_than_persons"
+
+
+class Rescue(_Body, frozen=True, kw_only=True):
+    """Of a lift's alarm: where it stands after this transition, and what the transition says.
+
+    `suspected`: nobody has pressed the button; the car's state says it (`level`: at a landing behind closed doors,
+    `non_level`: between landings), or its terminal. `fault` is the canonical name of the cause. `stage` is what is overdue.
+    `dialler`: this step of the escalation has it dial.
+    """
+
+    lift: str
+    state: RescueState
+    suspected: Literal["level", "non_level", "terminal"] | None = None
+    maintenance: bool = False
+    via: Via | None = None
+    team: str | None = None
+    tier: Count | None = None
+    persons: Count | None = None
+    injured: Count | None = None
+    fault: str | None = None
+    reason: str | None = None
+    stage: Literal["dispatch", "arrive", "release"] | None = None
+    dialler: bool = False
+    car: Car | None = None
+
+
+class RescueOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The arguments of a command about a lift's alarm: `team` and `tier` of a dispatch, `team` of an arrival, `persons` and
+    `injured` of a release, `reason` and `fault` (the canonical name of the cause) of a close.
+
+    More injured than persons cannot be said: ValueError `injured_more_than_persons`, in a message ValidationError.
+    """
+
+    alarm: str
+    team: Annotated[str, Meta(max_length=64)] | None = None
+    tier: Annotated[int, Meta(ge=1, le=TIERS)] | None = None
+    persons: Annotated[int, Meta(ge=0, le=99)] | None = None
+    injured: Annotated[int, Meta(ge=0, le=99)] | None = None
+    reason: Annotated[str, Meta(max_length=200)] | None = None
+    fault: Annotated[str, Meta(max_length=64)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.persons is not None and self.injured is not None and self.injured > self.persons:
+            raise ValueError(MORE_INJURED)
 
 
 class AlarmBody(_Body, frozen=True, kw_only=True):
@@ -102,6 +206,158 @@ class AlarmBody(_Body, frozen=True, kw_only=True):
     n: Count | None = None
     raised: Micros | None = None
     unjournalled: bool = False
+    rescue: Rescue | None = None
+
+
+class LiftFiltered(_Body, frozen=True, kw_only=True):
+    """The button was pressed while the car stood at a landing with its door open: no alarm, but counted (`n` so far)."""
+
+    rule: str
+    lift: str
+    n: Count
+    cause: Cause
+    car: Car
+
+
+LiftRefusal = Literal["unanswered", "badge_unknown", "no_technician", "guessed"]
+
+
+class LiftRefused(_Body, frozen=True, kw_only=True):
+    """A key was turned, or a badge shown at the lift's reader, during a call, and it did nothing. `by`: whose badge, where it
+    is listed. `unanswered`: nobody at the centre had answered, and no technician's badge or PIN was there.
+    `guessed`: so many wrong codes came by short message that none is heard any more in this call; `by`: who sent, or whose
+    number was forged, the last one. `device` is empty then.
+    """
+
+    rule: str
+    lift: str
+    alarm: str
+    what: Literal["key", "badge", "sms"]
+    why: LiftRefusal
+    device: str
+    by: str | None = None
+
+
+class LiftTest(_Body, frozen=True, kw_only=True):
+    """The alarm's way is tested without a call. `passed`: the centre had `begun` after `took_ms`; `why` it failed."""
+
+    test: str
+    rule: str
+    lift: str
+    profile: str
+    phase: Literal["begun", "passed", "failed"]
+    by: str | None = None
+    took_ms: Count | None = None
+    why: str | None = None
+
+
+class LiftEvent(_Body, frozen=True, kw_only=True):
+    """The lift's terminal says a fault, event, mode or alarm anew (`on`), or no more. `code` is the canonical name by the table
+    `codes`, `unknown` where that has none; `raw` is what the terminal said. `n`: so many changes came since the one that was told
+    before, this one among them: of a code that comes and goes not each is told.
+    """
+
+    lift: str
+    device: str
+    what: Literal["fault", "event", "mode", "alarm"]
+    code: str
+    raw: str
+    codes: str
+    on: bool = True
+    seq: Count | None = None
+    n: Count | None = None
+
+
+class LiftGap(_Body, frozen=True, kw_only=True):
+    """The terminal's own count says that `n` faults, events or alarms came between `before` and `after` that we never read."""
+
+    lift: str
+    device: str
+    n: Count
+    before: Count
+    after: Count
+
+
+class LiftFile(_Body, frozen=True, kw_only=True):
+    """The lift's file as the settings have it, and its state: written at a change. One that is scrapped stays so."""
+
+    lift: str
+    state: Literal["active", "stopped", "scrapped"]
+    rescue: str | None = None
+    registration: str | None = None
+    name: str | None = None
+    address: str | None = None
+    maintainer: str | None = None
+    inspection_due: str | None = None
+    by: str | None = None
+    reason: str | None = None
+
+
+class VisitPlace(_Body, frozen=True, kw_only=True):
+    """Somebody's badge was read at a place of the lift. `visit` begins with the first."""
+
+    visit: str
+    lift: str
+    person: str
+    place: str
+    device: str
+
+
+VisitCycle = Literal["half_month", "quarter", "half_year", "year"]
+VisitResult = Literal["ok", "abnormal", "not_applicable"]
+
+
+class VisitEntry(_Body, frozen=True, kw_only=True):
+    """What was done: `cycle`, and each item with its result; an abnormal one has a note. `places` were proven by badge.
+
+    `late_s`: by how much the visit began after the end of the day when it was `due`, by the profile; `entered_late`: it was
+    entered later than the profile allows. `photos` are sha256 (hex) of pictures kept elsewhere.
+    """
+
+    visit: str
+    lift: str
+    person: str
+    cycle: VisitCycle
+    places: list[str]
+    items: dict[str, VisitResult]
+    notes: dict[str, str] = {}
+    photos: list[Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]] = []
+    began: Micros
+    ended: Micros
+    due: str | None = None
+    late_s: Count = 0
+    entered_late: bool = False
+
+
+class VisitSignature(_Body, frozen=True, kw_only=True):
+    """The user's safety manager has signed the entry whose body has this sha256 (hex), with a PIN."""
+
+    visit: str
+    lift: str
+    person: str
+    entry: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class SmsSent(_Body, frozen=True, kw_only=True):
+    """A short message to a listed person about `alarm`: the network took it (`ref`), or why not (`why`). `number` is masked."""
+
+    device: str
+    person: str
+    number: str
+    alarm: str
+    ref: Count | None = None
+    why: str | None = None
+
+
+class SmsReceived(_Body, frozen=True, kw_only=True):
+    """A short message came. `number` is masked: its last four digits tell who it may be. `sent`: when the network took it,
+    by its clock.
+    """
+
+    device: str
+    number: str
+    text: str
+    sent: Micros | None = None
 
 
 class GatewayStart(_Body, frozen=True, kw_only=True):
@@ -141,11 +397,23 @@ class ClockStep(_Body, frozen=True, kw_only=True):
 
 
 class RuleState(_Body, frozen=True, kw_only=True):
-    """The newest one of a rule gives its state back after a crash."""
+    """The newest one of a rule gives its state back after a crash. `lift`: whose state it is, where it is one's."""
 
     rule: str
     v: Count
+    lift: str | None = None
     state: Any
+
+
+class RuleLost(_Body, frozen=True, kw_only=True):
+    """A rule began anew: its stored state cannot be read, is of another version, `v`, or of another lift, `lift`, which the rule
+    had before. An alarm that was open in it is known here no more; what it was is in the records before.
+    """
+
+    rule: str
+    why: Literal["unreadable", "version", "lift"]
+    v: Count | None = None
+    lift: str | None = None
 
 
 class CommandResultBody(_Body, frozen=True, kw_only=True):
@@ -157,11 +425,11 @@ class CommandResultBody(_Body, frozen=True, kw_only=True):
 
 
 class StoreGap(_Body, frozen=True, kw_only=True):
-    """What was never taken: `n` observations of `device`, and why."""
+    """What was never taken: `n` observations of `device`, and why. With `frame_lost` it is the pictures of `n` scans alone."""
 
     device: str
     n: Count
-    why: Literal["queue_full", "store_full", "store_failed", "defect"]
+    why: Literal["queue_full", "store_full", "store_failed", "defect", "frame_lost"]
     first: Micros
     last: Micros
 
@@ -245,9 +513,27 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "alarm.reemit/1": AlarmBody,
     "alarm.acked/1": AlarmBody,
     "alarm.cleared/1": AlarmBody,
+    "alarm.dispatched/1": AlarmBody,
+    "alarm.arrived/1": AlarmBody,
+    "alarm.released/1": AlarmBody,
+    "alarm.escalated/1": AlarmBody,
+    "alarm.overdue/1": AlarmBody,
     "alarm.ended/1": AlarmBody,
+    "lift.test/1": LiftTest,
+    "lift.filtered/1": LiftFiltered,
+    "lift.refused/1": LiftRefused,
+    "lift.event/1": LiftEvent,
+    "lift.gap/1": LiftGap,
+    "lift.file/1": LiftFile,
+    "visit.place/1": VisitPlace,
+    "visit.entry/1": VisitEntry,
+    "visit.signed/1": VisitSignature,
+    "sms.sent/1": SmsSent,
+    "sms.received/1": SmsReceived,
     "scan/1": ScanBody,
     "tag.seen/1": TagSeen,
+    "card.seen/1": CardBody,
+    "card.gone/1": CardBody,
     "gateway.start/1": GatewayStart,
     "gateway.stop/1": GatewayStop,
     "point.map/1": PointMapBody,
@@ -255,6 +541,7 @@ BODIES: dict[str, type[msgspec.Struct]] = {
     "time.anchor/1": TimeAnchor,
     "clock.step/1": ClockStep,
     "rule.state/1": RuleState,
+    "rule.lost/1": RuleLost,
     "command.result/1": CommandResultBody,
     "store.gap/1": StoreGap,
     "store.drop/1": StoreDrop,

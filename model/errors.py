@@ -13,7 +13,7 @@ DoorpostError
 ├── EvidenceError        an export, a store or a witness file that cannot be read at all: exit 65
 └── LinkError            the broker cannot be reached or refused us
 
-Each code stands in `config/messages.toml` under `[error.CODE]` with `en`, `zh` and, for the person on the ladder,
+Each code stands in `config/messages/error.toml` under `[CODE]` with `en`, `zh` and, for the person on the ladder,
 `hint_en`, `hint_zh`; a test holds the two together.
 """
 
@@ -39,7 +39,9 @@ class DriverError(DoorpostError):
 
 
 class TransientError(DriverError):
-    pass
+    """`pause_s`: before that time it is not tried again."""
+
+    pause_s = 0.0
 
 
 class PermanentError(DriverError):

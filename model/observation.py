@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from model.time import Stamp
+from model.time import Micros, Stamp
 
 
 class Quality(StrEnum):
@@ -97,7 +97,9 @@ class Scan(msgspec.Struct, frozen=True):
     """One symbol, as the reader transmitted it, without prefix, suffix and symbology identifier.
 
     `symbology` is the AIM identifier ("]d2") or None where the reader sent none. `repeated` says that the device
-    sent it again because it had seen no acknowledgement.
+    sent it again because it had seen no acknowledgement. `charset` is that of a text which is not UTF-8, as the settings
+    or the symbol itself say. `doubt` is the code of an error that says what speaks against the data being whole.
+    `frame` is the picture that it was read from, as a JPEG file's bytes.
     """
 
     device: str
@@ -105,14 +107,23 @@ class Scan(msgspec.Struct, frozen=True):
     at: Stamp
     symbology: str | None = None
     repeated: bool = False
+    charset: str | None = None
+    doubt: str | None = None
+    frame: bytes | None = None
 
 
 class TagWindow(msgspec.Struct, frozen=True):
-    """The reads of one tag within the driver's declared window. `epc` and `pc` in upper-case hex; RSSI in dBm."""
+    """The reads of one UHF tag at one antenna within the driver's declared window. Hex is upper case; RSSI in dBm.
+
+    `pc` is None where the reader does not tell it. `peak` is when the tag was read strongest, `channel` the number of the
+    frequency channel of that read, as the reader counts. `reader_first`, `reader_peak` and `reader_last` are the same by
+    the reader's own clock (us, UTC), which may be wrong; `first`, `peak` and `last` are ours, when the read came to us: of
+    reads that a network has held up and brought in one piece only the reader's clock tells the order.
+    """
 
     device: str
     epc: str
-    pc: str
+    pc: str | None
     count: int
     first: Stamp
     last: Stamp
@@ -120,10 +131,41 @@ class TagWindow(msgspec.Struct, frozen=True):
     rssi_peak: int | None = None
     rssi_last: int | None = None
     antenna: int | None = None
+    peak: Stamp | None = None
+    channel: int | None = None
+    tid: str | None = None
+    reader_first: Micros | None = None
+    reader_peak: Micros | None = None
+    reader_last: Micros | None = None
 
     @property
     def at(self) -> Stamp:
         return self.last
 
 
-Observation = Poll | Scan | TagWindow
+class Card(msgspec.Struct, frozen=True):
+    """A card, badge or tag of short range (LF, HF) came to the reader, or left it.
+
+    `uid` as printed: upper-case hex, for an ISO 15693 tag with E0 first; of a reader of which only lines are known, the text.
+    """
+
+    device: str
+    uid: str
+    technology: Literal["em4100", "iso14443a", "iso15693", "unknown"]
+    present: bool
+    at: Stamp
+
+
+class TextMessage(msgspec.Struct, frozen=True):
+    """A short message that came to a modem. `number` as the network gave it: "+8613800138000", or a word. `sent`: when the
+    network took it, by its clock (us, UTC), which may be long before it was read here.
+    """
+
+    device: str
+    number: str
+    text: str
+    at: Stamp
+    sent: Micros | None = None
+
+
+Observation = Poll | Scan | TagWindow | Card | TextMessage

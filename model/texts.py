@@ -1,4 +1,5 @@
-"""Texts for people, from `config/messages.toml`: an entry has `en` and `zh`, for errors also `hint_en` and `hint_zh`.
+"""Every text that a person reads, from `config/messages/`: an entry has `en` and `zh`, for errors also `hint_en` and
+`hint_zh`, and where it depends on that, `address_hint_en` and `address_hint_zh` for a `port` that is an address in the network.
 
 Nothing here raises in front of a person: a key that is missing shows as itself, a parameter that is missing as `…`.
 """
@@ -12,15 +13,19 @@ from typing import Any
 from model.shipped import shipped
 
 LANGS = ("zh-CN", "en")
+ASKED = ("zh", "zh-CN", "en")
+"""What `--lang` takes, of every command."""
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
 @cache
-def catalogue() -> dict[str, Any]:
-    """The file as it stands, read once."""
-    with open(shipped("messages.toml"), "rb") as file:
-        return tomllib.load(file)
+def words(part: str) -> dict[str, Any]:
+    """What is below the first part of a key: `PART.toml`, or that table of `words.toml`. Read once, when it is first asked for."""
+    file = shipped("messages", f"{part}.toml")
+    if file.exists():
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    return {} if part == "words" else dict(words("words").get(part, {}))
 
 
 def language(preferred: str | None) -> str:
@@ -72,7 +77,14 @@ def amount(value: float, unit: str) -> str:
 
 def hint(code: str, /, lang: str, **params: object) -> str | None:
     """What the person can do about an error, where the catalogue knows something."""
-    return _filled(f"error.{code}", f"hint_{_short(lang)}", params)
+    key, field = f"error.{code}", f"hint_{_short(lang)}"
+    address = str(params.get("port", "")).startswith("tcp://")
+    return (_filled(key, f"address_{field}", params) if address else None) or _filled(key, field, params)
+
+
+def advice(key: str, /, lang: str, **params: object) -> str | None:
+    """What the person can do about what `text` tells, where the catalogue knows something."""
+    return _filled(key, f"hint_{_short(lang)}", params)
 
 
 def _short(lang: str) -> str:
@@ -80,9 +92,16 @@ def _short(lang: str) -> str:
 
 
 def _filled(key: str, field: str, params: dict[str, object]) -> str | None:
-    entry: Any = catalogue()
-    for part in (*key.split("."), field):
-        entry = entry.get(part) if isinstance(entry, dict) else None
+    first, *rest = key.split(".")
+    entry: Any = words(first)
+    for step in (*rest, field):
+        entry = entry.get(step) if isinstance(entry, dict) else None
     if not isinstance(entry, str):
         return None
-    return _PLACE.sub(lambda place: str(params.get(place[1], "…")), entry)
+    return _PLACE.sub(lambda place: _value(place[1], params.get(place[1], "…"), field), entry)
+
+
+def _value(name: str, value: object, field: str) -> str:
+    """As it is; a reason that is a code of ours, and a rescue's state, in words. What the system says stays in its language."""
+    code = re.fullmatch(r"[a-z_]+", str(value)) if name in ("why", "rescue_state") else None
+    return (_filled(f"{name}.{value}", field.rpartition("_")[2], {}) if code else None) or str(value)
