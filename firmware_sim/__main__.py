@@ -1,4 +1,4 @@
-"""`python -m firmware_sim KIND [--port PATH | --listen HOST:PORT] [--log WIRE.jsonl] [options of the kind]`."""
+"""`doorpost sim KIND [--port PATH | --listen HOST:PORT] [--log WIRE.jsonl] [options of the kind]`."""
 
 import argparse
 import asyncio
@@ -8,6 +8,9 @@ from typing import Protocol, cast
 
 from firmware_sim.steering import described
 from firmware_sim.wire import Unusable, WireLog
+
+PROGRAM = "doorpost sim"
+"""As people start it; `python -m firmware_sim` is the same."""
 
 MODULES = {
     "modbus": "modbus",
@@ -31,7 +34,16 @@ MODULES = {
     "scanner": "scanner",
     "scanner-ssi": "scanner",
     "m100": "rfid",
+    "uhfreader18": "rfid_uhfreader",
+    "uhfreader288": "rfid_uhfreader",
+    "r2000": "rfid_r2000",
+    "rdm6300": "card",
+    "id12la": "card",
+    "card-lines": "card",
+    "pn532": "card_pn532",
+    "llrp": "llrp",
     "camera": "camera",
+    "modem": "modem",
     "ds18b20": "w1",
     "mqtt-proxy": "mqtt_proxy",
     "replay": "replay",
@@ -62,14 +74,14 @@ def simulator(kind: str) -> Simulator:
 
 
 def main() -> None:
-    chosen = argparse.ArgumentParser(prog="firmware_sim", add_help=False)
+    chosen = argparse.ArgumentParser(prog=PROGRAM, add_help=False)
     chosen.add_argument("kind", nargs="?", choices=MODULES)
     kind = chosen.parse_known_args()[0].kind
     if kind is None:
         _overview().parse_args()
         return
     parser = argparse.ArgumentParser(
-        prog=f"firmware_sim {kind}",
+        prog=f"{PROGRAM} {kind}",
         description=simulator(kind).KINDS[kind],
         epilog=_commands(kind),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -99,7 +111,7 @@ def _commands(kind: str) -> str:
 def _overview() -> argparse.ArgumentParser:
     lines = (f"  {kind:20} {simulator(kind).KINDS[kind]}" for kind in MODULES)
     parser = argparse.ArgumentParser(
-        prog="firmware_sim",
+        prog=PROGRAM,
         usage="%(prog)s KIND [--port PATH | --listen HOST:PORT] [--log WIRE.jsonl] [options; KIND --help shows them]",
         description="kinds:\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,28 +1,19 @@
-"""A network camera: MJPEG over HTTP (multipart/x-mixed-replace), showing QR codes as boxes on a belt would.
-
-The symbols are drawn from segno's matrix, which shares nothing with any decoder; OpenCV only compresses the JPEG."""
+"""A network camera: MJPEG over HTTP (multipart/x-mixed-replace), showing codes as boxes on a belt would."""
 
 import argparse
 import asyncio
 import itertools
-import os
 import time
 from typing import Any, NamedTuple
 
 import cv2
-import numpy as np
-import segno
 
+from firmware_sim.camera_scene import Code, Scene, code, spoilt
 from firmware_sim.steering import command, commands, serve
 from firmware_sim.wire import WireLog
 
 KINDS = {"camera": "network camera: MJPEG over HTTP, a QR code every few seconds"}
 
-WIDTH, HEIGHT = 640, 480
-BACKGROUND = 150
-NOISE = 8  # standard deviation in grey values, of a cheap sensor by day
-MODULE_PX = 5
-QUIET_ZONE = 4  # modules, ISO/IEC 18004
 BOUNDARY = b"frame"
 
 
@@ -30,11 +21,17 @@ def arguments(parser: argparse.ArgumentParser, kind: str) -> None:  # noqa: ARG0
     parser.add_argument("--every", type=float, default=5, metavar="S", help="a new code every S seconds; 0: on command")
     parser.add_argument("--hold", type=float, default=2, metavar="S", help="how long a code stays in view (2)")
     parser.add_argument("--fps", type=float, default=10, help="pictures per second (10)")
+    parser.add_argument("--size", type=_size, default=(640, 480), metavar="WxH", help="pixels of a picture (640x480)")
     parser.add_argument("--text", help="show this code from the start, until commanded otherwise")
 
 
+def _size(given: str) -> tuple[int, int]:
+    width, _, height = given.partition("x")
+    return int(width), int(height)
+
+
 async def run(kind: str, args: argparse.Namespace, log: WireLog) -> None:  # noqa: ARG001
-    camera = Camera(log, args.fps)
+    camera = Camera(log, args.fps, *args.size)
     host, _, port = (args.listen or "127.0.0.1:0").rpartition(":")
     server = await asyncio.start_server(camera.serve, host, int(port))
     host, port = server.sockets[0].getsockname()[:2]
@@ -58,53 +55,44 @@ async def belt(camera: "Camera", every: float, hold: float) -> None:
         await asyncio.sleep(max(0.0, every - hold))
 
 
-Code = dict[str, Any] | None
-
-
 class Picture(NamedTuple):
-    """`code` is what the log says of it; two showings of one text are two objects."""
-
     number: int
     jpeg: bytes
-    code: Code
+    codes: tuple[Code, ...]
 
 
 class Camera:
-    def __init__(self, log: WireLog, fps: float) -> None:
+    def __init__(self, log: WireLog, fps: float, width: int = 640, height: int = 480) -> None:
         self._log = log
         self._fps = fps
         self._mode = "live"
+        self._spoiling = ""
         self._plugged = True
-        self._scene = self._empty()
-        self._code: Code = None  # in the scene
-        self._picture = Picture(0, b"", None)
+        self._scene = Scene(width, height)
+        self._picture = Picture(0, b"", ())
         self._sent = self._picture  # the newest that any client got
         self._taken = asyncio.Condition()
         self._clients: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
 
     @command
-    def show(self, text: str, id: str | int | None = None) -> None:  # noqa: A002
-        """A QR code comes into view. `id` goes into the log with it."""
-        matrix = np.array(segno.make_qr(text).matrix, np.uint8)
-        symbol = np.kron(np.pad(1 - matrix, QUIET_ZONE, constant_values=1), np.ones((MODULE_PX, MODULE_PX), np.uint8))
-        size = symbol.shape[0]
-        if size > HEIGHT:
-            raise ValueError(f"{len(text)} characters do not fit into the picture")
-        self._scene = self._empty()
-        top, left = (HEIGHT - size) // 2, (WIDTH - size) // 2
-        self._scene[top : top + size, left : left + size] = 30 + 190 * symbol.astype(np.int16)
-        self._code = {"text": text, "symbology": "]Q1"} | ({} if id is None else {"id": id})
+    def show(self, text: str, id: str | int | None = None, symbology: str = "qr") -> None:  # noqa: A002
+        """A code comes into view, alone. `id` goes into the log with it; what is no `qr` needs zint."""
+        self._scene.put((code(text, symbology, id),))
+
+    @command
+    def add(self, text: str, id: str | int | None = None, symbology: str = "qr") -> None:  # noqa: A002
+        """A code comes into view beside those that are there."""
+        self._scene.put((*self._scene.codes, code(text, symbology, id)))
 
     @command
     def blank(self) -> None:
         """Nothing is in view any more."""
-        self._scene = self._empty()
-        self._code = None
+        self._scene.put(())
 
     @command
     def live(self) -> None:
         """Good pictures again."""
-        self._mode = "live"
+        self._mode, self._scene.light = "live", None
 
     @command
     def freeze(self) -> None:
@@ -112,9 +100,30 @@ class Camera:
         self._mode = "freeze"
 
     @command
-    def garbage(self) -> None:
-        """Send pictures that are no JPEG."""
-        self._mode = "garbage"
+    def blind(self, light: int = 0) -> None:
+        """Pictures of one grey value: 0 is a covered lens, 255 the sun."""
+        self._scene.light = light
+
+    @command
+    def noise(self, sigma: float = 8) -> None:
+        """The sensor's noise: standard deviation in grey values."""
+        self._scene.grain(sigma)
+
+    @command
+    def move(self, on: bool = True) -> None:
+        """A dark thing without a code goes through the view, again and again."""
+        self._scene.moving = on
+
+    @command
+    def garbage(self, how: str = "rubbish") -> None:
+        """Send pictures that are no JPEG: rubbish, cut in the middle, or of huge dimensions."""
+        spoilt(how, self._picture.jpeg or b"\xff\xc0")
+        self._mode, self._spoiling = "garbage", how
+
+    @command
+    def slow(self, fps: float = 1) -> None:
+        """So many pictures a second from now on."""
+        self._fps = fps
 
     @command
     def stall(self) -> None:
@@ -137,14 +146,14 @@ class Camera:
         self._plugged = True
 
     async def film(self) -> None:
-        noise = [np.random.default_rng(seed).normal(0, NOISE, (HEIGHT, WIDTH)).astype(np.int16) for seed in range(4)]
-        for number, grain in enumerate(itertools.cycle(noise), 1):
-            if self._mode == "live":
-                pixels = (self._scene + grain).clip(0, 255).astype(np.uint8)
+        for number in itertools.count(1):
+            if self._mode in ("live", "garbage"):
+                pixels = self._scene.picture(number)
                 jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
-                self._picture = Picture(number, jpeg, self._code)
-            elif self._mode == "garbage":
-                self._picture = Picture(number, b"\xff\xd8" + os.urandom(4000) + b"\xff\xd9", None)
+                seen = self._scene.codes if self._scene.light is None else ()
+                if self._mode == "garbage":
+                    jpeg, seen = spoilt(self._spoiling, jpeg), ()
+                self._picture = Picture(number, jpeg, seen)
             if self._mode != "stall":
                 async with self._taken:
                     self._taken.notify_all()
@@ -181,15 +190,12 @@ class Camera:
         if picture.number <= self._sent.number:
             return
         before, self._sent = self._sent, picture
-        if before.code is not picture.code:
-            if before.code:
-                self._log("gone", **before.code)
-            if picture.code:
-                self._log("scan", **picture.code)
-
-    @staticmethod
-    def _empty() -> Any:
-        return np.full((HEIGHT, WIDTH), BACKGROUND, np.int16)
+        for one in before.codes:
+            if one not in picture.codes:
+                self._log("gone", **one.said)
+        for one in picture.codes:
+            if one not in before.codes:
+                self._log("scan", **one.said)
 
 
 COMMANDED = {"camera": Camera}

@@ -10,7 +10,7 @@ from firmware_sim.modbus_slave import Slave
 from firmware_sim.modbus_spoiling import NOT_ON_TCP
 from firmware_sim.modbus_thermometers import Thermometer
 from firmware_sim.steering import command
-from firmware_sim.wire import Wire, WireLog
+from firmware_sim.wire import Unusable, Wire, WireLog
 
 AnySlave = TypeVar("AnySlave", bound=Slave)
 
@@ -35,7 +35,7 @@ class Desk:
     def _find(self, family: type[AnySlave], unit: int | None) -> AnySlave:
         slave = self._one(unit)
         if not isinstance(slave, family):
-            raise TypeError(f"slave {slave.unit} is a {slave.family}")
+            raise Unusable(f"slave {slave.unit} is a {slave.family}")
         return slave
 
     @command
@@ -133,6 +133,16 @@ class LiftDesk(Desk):
     def lift(self, slave: int | None = None, **fields: int) -> None:
         """Any fields of the lift at once; a wrong name is answered with all of them."""
         self._find(Lift, slave).change(**fields)
+
+    @command
+    def restart(self, slave: int | None = None) -> None:
+        """The terminal begins anew: heartbeat and event sequence count from 0, and no code is told."""
+        self._find(Lift, slave).restart()
+
+    @command
+    def freeze(self, on: bool, slave: int | None = None) -> None:
+        """The terminal hangs or goes on: it answers all the while, but its heartbeat stands still."""
+        self._find(Lift, slave).freeze(on=on)
 
 
 class BusDesk(ThermometerDesk, IoBoardDesk, BoardDesk, LiftDesk):

@@ -65,13 +65,14 @@ class Lift(Slave):
         super().__init__(unit, log)
         self._state = dict.fromkeys((*_REGISTERS, *_INPUTS), 0) | _AT_REST
         self._start = time.monotonic()
+        self._stopped_at: float | None = None
 
     def registers(self, function: int, address: int, count: int, /) -> list[int]:
         if function != 4:
             raise Refused(ILLEGAL_FUNCTION)
         if address + count > _SIZE:
             raise Refused(ILLEGAL_ADDRESS)
-        self._state["heartbeat"] = int(time.monotonic() - self._start) & 0xFFFF
+        self._state["heartbeat"] = int((self._stopped_at or time.monotonic()) - self._start) & 0xFFFF
         image = [0] * _SIZE
         for name, place in _REGISTERS.items():
             value = self._state[name]
@@ -94,13 +95,26 @@ class Lift(Slave):
     def release(self) -> None:
         self.change(alarm_button=0, alarm_code=0)
 
+    def restart(self) -> None:
+        """The terminal begins anew: its counters at 0, and nothing told yet."""
+        self._start, self._stopped_at = time.monotonic(), None
+        self.change(event_seq=0, event_epoch=0, fault_code=0, event_code=0, alarm_code=0)
+
+    def freeze(self, *, on: bool) -> None:
+        """The terminal hangs: it still answers, with a heart that does not beat."""
+        if on:
+            self._stopped_at = time.monotonic()
+        elif self._stopped_at is not None:
+            self._start += time.monotonic() - self._stopped_at
+            self._stopped_at = None
+
     def change(self, **fields: int) -> None:
-        """Any fields at once. A new fault, event or alarm counts the event sequence up and stamps it."""
+        """Any fields at once. Each new fault, event or alarm counts the event sequence up and stamps it."""
         if unknown := fields.keys() - self._state.keys():
             raise ValueError(f"a lift has no {', '.join(sorted(unknown))}, but {', '.join(self._state)}")
         changed = {name: int(value) for name, value in fields.items() if self._state[name] != value}
-        if any(changed.get(name) for name in ("fault_code", "event_code", "alarm_code")):
-            changed["event_seq"] = self._state["event_seq"] + 1 & 0xFFFF
+        if new := sum(1 for name in ("fault_code", "event_code", "alarm_code") if changed.get(name)):
+            changed["event_seq"] = self._state["event_seq"] + new & 0xFFFF
             changed["event_epoch"] = int(time.time())
         self._state |= changed
         if changed:

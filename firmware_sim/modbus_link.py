@@ -164,7 +164,8 @@ class Link:
 
     async def _heard(self, patience_s: float | None) -> bytes:
         """Bytes of the master, when their time on the line is over. Raises TimeoutError."""
-        data = await asyncio.wait_for(self._read(), patience_s)
+        async with asyncio.timeout(patience_s):
+            data = await self._read()
         await self._pass(data)
         return data
 
@@ -232,15 +233,19 @@ class Link:
         """From `free_at` on bytes become audible in pieces, as they go by; of TCP a segment comes whole."""
         async with self._sending:
             if self._tcp or not self._timing.baud:
-                self._wire.write(data)
+                self._write(data)
             else:
                 size = max(1, int(_PIECE_S / self._timing.char_s))
                 for start in range(0, len(data), size):
                     piece = data[start : start + size]
                     self._free_at += len(piece) * self._timing.char_s
                     await _until(self._free_at)
-                    self._wire.write(piece)
-            self._replied_at = _now()
+                    self._write(piece)
+
+    def _write(self, data: bytes) -> None:
+        """Take the time before writing: a simulator that is held up between must not call a patient master hasty."""
+        self._replied_at = _now()
+        self._wire.write(data)
 
 
 def _now() -> float:

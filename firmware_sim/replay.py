@@ -2,7 +2,7 @@
 
 A recording is JSON lines: a header with `doorpost_recording`, then `{"us", "to", "hex"}` for each stretch of bytes to the
 `device` or to the `gateway`, in microseconds since the beginning. What came before anything was asked, the device says on
-its own; what came behind a request belongs to that request.
+its own, over TCP to each client that connects; what came behind a request belongs to that request.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from firmware_sim.steering import command, commands, serve
-from firmware_sim.wire import Unusable, Wire, WireLog, open_wire
+from firmware_sim.wire import Pty, Tcp, Unusable, WireLog, open_wire
 
 KINDS = {"replay": "a device as it was recorded: replay FILE answers each request as that device did"}
 
@@ -132,21 +132,36 @@ class ModbusTcp:
 
 
 class Player:
-    """The recorded device. A request that comes more often than it was recorded begins again with its first reply."""
+    """The recorded device. A request that comes more often than it was recorded begins again with its first reply.
 
-    def __init__(self, wire: Wire, log: WireLog, protocol: Asking, exchanges: Exchanges) -> None:
+    Over TCP the recording begins anew with each connection; of a serial port nobody knows when somebody opens it.
+    """
+
+    def __init__(self, wire: Pty | Tcp, log: WireLog, protocol: Asking, exchanges: Exchanges) -> None:
         self._wire = wire
         self._log = log
         self._protocol = protocol
         self._alone, self._replies = exchanges
         self._turn: dict[bytes, int] = defaultdict(int)
+        self._saying: set[asyncio.TimerHandle] = set()
+
+    def _begin(self) -> None:
+        for one in self._saying:
+            one.cancel()
+        self._saying.clear()
+        self._turn.clear()
+        self.play()
 
     async def work(self) -> None:
-        self.play()
+        if isinstance(self._wire, Tcp):
+            self._wire.connected = self._begin
+        else:
+            self._begin()
         data = b""
         while True:
             try:
-                data += await asyncio.wait_for(self._wire.read(), _RESYNC_S if data else None)
+                async with asyncio.timeout(_RESYNC_S if data else None):
+                    data += await self._wire.read()
             except TimeoutError:
                 self._unknown(data)
                 data = b""
@@ -174,8 +189,9 @@ class Player:
 
     def _say(self, reply: Iterable[tuple[float, bytes]]) -> None:
         loop = asyncio.get_running_loop()
+        self._saying = {one for one in self._saying if one.when() > loop.time()}
         for after_s, data in reply:
-            loop.call_later(after_s, self._put, data)
+            self._saying.add(loop.call_later(after_s, self._put, data))
 
     def _put(self, data: bytes) -> None:
         self._log("said", hex=data.hex(" "))

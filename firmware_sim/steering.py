@@ -6,6 +6,7 @@ It ends on SIGTERM; the end of standard input does not end it.
 """
 
 import asyncio
+import functools
 import inspect
 import json
 import os
@@ -88,12 +89,34 @@ async def _obey(commands: Commands) -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         try:
-            command = json.loads(line)
-            result = commands[command.pop("do")](**command)
+            result = _called(commands, line)()
             if result is not None:
                 await result
             answer: dict[str, Any] = {"ok": True}
-        except (ValueError, KeyError, TypeError, AttributeError, Unusable) as err:
-            answer = {"ok": False, "why": f"{type(err).__name__}: {err}", "commands": sorted(commands)}
+        except (ValueError, Unusable) as err:
+            answer = {"ok": False, "why": str(err), "commands": sorted(commands)}
+        except (KeyError, TypeError, AttributeError) as err:
+            why = f"an argument is of the wrong kind ({type(err).__name__}: {err})"
+            answer = {"ok": False, "why": why, "commands": sorted(commands)}
         print(json.dumps(answer), flush=True)
     await asyncio.Event().wait()
+
+
+def _called(commands: Commands, line: bytes) -> Callable[[], Awaitable[None] | None]:
+    """What the line asks for. Raises Unusable for what is no command, or not with these arguments."""
+    try:
+        asked = json.loads(line)
+    except ValueError:
+        asked = None
+    if not isinstance(asked, dict) or not isinstance(asked.get("do"), str):
+        raise Unusable('a command is one line of JSON, {"do": NAME, ...}')
+    name = asked.pop("do")
+    if name not in commands:
+        raise Unusable(f"there is no command {name}; there are: {', '.join(sorted(commands))}")
+    signature = inspect.signature(commands[name])
+    try:
+        signature.bind(**asked)
+    except TypeError as err:
+        takes = " ".join(map(_argument, signature.parameters.values()))
+        raise Unusable(f"{name} takes {takes or 'nothing'}, not {' '.join(asked) or 'nothing'}") from err
+    return functools.partial(commands[name], **asked)

@@ -7,6 +7,7 @@ import re
 import termios
 import time
 import tty
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -144,6 +145,8 @@ class Tcp:
     """A listening socket that serves one client at a time, as serial servers do; a new client takes over."""
 
     speed = None
+    connected: Callable[[], None]
+    """Called for each new client."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
@@ -153,6 +156,7 @@ class Tcp:
         self._server: asyncio.Server | None = None
         self._plugged = True
         self.endpoint = ""
+        self.connected = lambda: None
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, self._host, self._port)
@@ -167,6 +171,7 @@ class Tcp:
         if self._writer:
             self._writer.close()
         self._writer = writer
+        self.connected()
         try:
             while data := await reader.read(4096):
                 self._rx.put_nowait(data)

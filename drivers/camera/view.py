@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 Key = tuple[str, bytes]
-"""Symbology and data."""
+"""Format and data: one of the two decoders tells no AIM identifier."""
 
 
 class View:

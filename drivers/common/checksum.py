@@ -8,6 +8,11 @@ def sum8(data: bytes) -> int:
     return sum(data) & 0xFF
 
 
+def negated_sum8(data: bytes) -> int:
+    """Two's complement of the 8-bit sum: PN532, UHF readers of the R2000 family. Over a frame with its checksum it is 0."""
+    return -sum(data) & 0xFF
+
+
 def negated_sum16(data: bytes) -> int:
     """Two's complement of the 16-bit sum: Zebra/Symbol SSI, sent high byte first."""
     return -sum(data) & 0xFFFF
@@ -18,17 +23,19 @@ def gen2_crc16(data: bytes) -> int:
     return crc_hqx(data, 0xFFFF) ^ 0xFFFF
 
 
-def _modbus_table() -> tuple[int, ...]:
+def _reflected(polynomial: int) -> tuple[int, ...]:
+    """The table of a CRC-16 that sends its lowest bit first."""
     table = []
     for byte in range(256):
         crc = byte
         for _ in range(8):
-            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+            crc = crc >> 1 ^ (polynomial if crc & 1 else 0)
         table.append(crc)
     return tuple(table)
 
 
-_MODBUS = _modbus_table()
+_MODBUS = _reflected(0xA001)
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def modbus_crc16(data: bytes) -> int:
@@ -37,6 +44,12 @@ def modbus_crc16(data: bytes) -> int:
     for byte in data:
         crc = crc >> 8 ^ _MODBUS[(crc ^ byte) & 0xFF]
     return crc
+
+
+def uhfreader_crc16(data: bytes) -> int:
+    """Chafon's UHFReader family (preset FFFF, 8408 reflected), sent low byte first. Over a frame with its CRC it is 0."""
+    high, low = crc_hqx(data.translate(_MIRRORED), 0xFFFF).to_bytes(2, "big")
+    return _MIRRORED[low] << 8 | _MIRRORED[high]
 
 
 def dallas_crc8(data: bytes) -> int:

@@ -87,6 +87,15 @@ class Line(asyncio.Protocol):
         elif self._deadline < math.inf:
             self._wake_at(self._deadline)
 
+    async def gather(self, seconds: float) -> None:
+        """Let what comes wait for so long, and come in one piece: each of many small ones would wake us."""
+        self._transport.pause_reading()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            if not self._paused:
+                self._transport.resume_reading()
+
     async def write(self, data: bytes) -> None:
         """Returns once the port has taken nearly all of it."""
         self._check()
@@ -135,7 +144,7 @@ class Line(asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._gone = str(exc) if exc else "end of stream"
+        self._gone = str(exc) if exc else "end_of_stream"
         if self._timer:
             self._timer.cancel()
         if self._fine:
@@ -170,20 +179,62 @@ class SocketLine(Line, asyncio.BufferedProtocol):
 
 
 class Condition:
-    """Tells the context ONLINE and DEGRADED."""
+    """Tells the context ONLINE and DEGRADED: each error once in a stretch in which something was wrong, and the end of it."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._degraded_until: int | None = None
+        self._wrong: DriverError | None = None
+        self._told: set[str] = set()
+        self._until = 0
+        self._well = False
+        self._settling: asyncio.TimerHandle | None = None
+        self._counted = 0
 
     def good(self) -> None:
-        """The device said something that makes sense."""
-        if self._degraded_until is None or self._context.clock.mono() >= self._degraded_until:
-            self._degraded_until = None
-            self._context.health(Health.ONLINE)
+        """The device said something that makes sense. After something wrong it is told once nothing else was for a while."""
+        if self._wrong is None or self._context.clock.mono() >= self._until:
+            self._settled()
+            return
+        self._well = True
+        self._context.health(Health.DEGRADED, self._wrong)  # it may have been away meanwhile
+        if self._settling is None:
+            left_s = (self._until - self._context.clock.mono()) / 1e6
+            self._settling = asyncio.get_running_loop().call_later(left_s, self._settle)
 
     def wrong(self, error: DriverError) -> None:
         """It works, but not all of it was understood or kept."""
-        if self._degraded_until is None:
-            self._context.health(Health.DEGRADED, error)
-        self._degraded_until = self._context.clock.mono() + SETTLE_US
+        self._well = False
+        self._until = self._context.clock.mono() + SETTLE_US
+        if error.code in self._told and self._wrong and error.code != self._wrong.code:
+            return
+        self._told.add(error.code)
+        self._wrong = error
+        self._context.health(Health.DEGRADED, error)
+
+    def _settle(self) -> None:
+        """A device that has nothing more to say is well too, where its last word was."""
+        self._settling = None
+        if self._well and self._context.problem is self._wrong:  # else the device is away, or was since
+            self.good()
+
+    def _settled(self) -> None:
+        self._wrong = None
+        self._told.clear()
+        self._context.health(Health.ONLINE)
+
+    def heard(self, error: DriverError | None) -> None:
+        """Wrong where there is an error, else good."""
+        if error:
+            self.wrong(error)
+        else:
+            self.good()
+
+    def counts_from(self, count: int) -> None:
+        """A new parser: so much damage it has counted already."""
+        self._counted = count
+
+    def counted(self, count: int, error: DriverError) -> None:
+        """Wrong where the parser's count of damage has grown."""
+        if count > self._counted:
+            self._counted = count
+            self.wrong(error)

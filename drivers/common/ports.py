@@ -124,14 +124,16 @@ def find_ports(machine: Machine) -> Found:
     shared = Counter((a.id, a.serial_number) for a in {a.path: a for a in nodes.values() if a}.values())
     ports = []
     for node, adapter in nodes.items():
-        by_id, by_path = (_links(machine.dev / "serial" / kind, node) for kind in ("by-id", "by-path"))
+        by_id, by_path = (links_to(machine.dev / "serial" / kind, node) for kind in ("by-id", "by-path"))
         alone = adapter is not None and shared[adapter.id, adapter.serial_number] == 1
         name, why = _stable(machine, node, adapter, alone, by_id, by_path)
         holders = tuple(holder for holder, held in processes if str(node) in held)
         permitted = machine.may_open(node)
-        problems = [*_permission(node, permitted), *_held(node, holders), *_trouble(machine, node, adapter, running)]
+        problems = [*permission(node, permitted), *_held(node, holders), *_trouble(machine, node, adapter, running)]
         ports.append(
-            FoundPort(str(node), name, why, by_id, by_path, adapter, holders, _group(node), permitted, tuple(problems))
+            FoundPort(
+                str(node), name, why, by_id, by_path, adapter, holders, group_of(node), permitted, tuple(problems)
+            )
         )
     lost = _without_port(machine, {a.path for a in nodes.values() if a}, running)
     return Found(tuple(sorted(ports, key=lambda port: port.node)), tuple(lost), hidden)
@@ -149,7 +151,12 @@ def named(problem: DriverError, port: str) -> DriverError:
     return TransientError("port_held", port=port, holder=", ".join(map(str, holders))) if holders else problem
 
 
-def _line(*path: str | Path) -> str | None:
+def sought(problem: DriverError, port: str) -> DriverError:
+    """As `named`, of a search, which does not wait for a port that is not there."""
+    return TransientError("discover_absent", port=port) if problem.code == "port_absent" else named(problem, port)
+
+
+def line_of(*path: str | Path) -> str | None:
     try:
         return Path(*path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
@@ -162,18 +169,20 @@ def _ttys(machine: Machine) -> Iterator[tuple[Path, Adapter | None]]:
     for tty in sorted(folder.iterdir()) if folder.is_dir() else ():
         if not (tty / "device").exists() or not (machine.dev / tty.name).exists():
             continue
-        adapter = next((_adapter(up) for up in (tty / "device").resolve().parents if (up / "idVendor").exists()), None)
+        adapter = next(
+            (usb_device(up) for up in (tty / "device").resolve().parents if (up / "idVendor").exists()), None
+        )
         # 0 is the kernel's place for a UART that is not there
-        if adapter or _line(tty, "type") not in (None, "0"):
+        if adapter or line_of(tty, "type") not in (None, "0"):
             yield tty, adapter
 
 
-def _adapter(path: Path) -> Adapter:
-    id_ = f"{_line(path, 'idVendor')}:{_line(path, 'idProduct')}"
-    return Adapter(path, id_, _line(path, "serial") or None, _line(path, "manufacturer"), _line(path, "product"))
+def usb_device(path: Path) -> Adapter:
+    id_ = f"{line_of(path, 'idVendor')}:{line_of(path, 'idProduct')}"
+    return Adapter(path, id_, line_of(path, "serial") or None, line_of(path, "manufacturer"), line_of(path, "product"))
 
 
-def _links(folder: Path, node: Path) -> tuple[str, ...]:
+def links_to(folder: Path, node: Path) -> tuple[str, ...]:
     found = folder.iterdir() if folder.is_dir() else ()
     return tuple(sorted(str(link) for link in found if link.resolve() == node.resolve()))
 
@@ -204,11 +213,11 @@ def _processes(machine: Machine) -> tuple[list[tuple[Holder, frozenset[str]]], i
             hidden += 1
         except OSError:
             continue  # it has ended
-        seen.append((Holder(int(process.name), _line(process, "comm") or "?"), frozenset(held)))
+        seen.append((Holder(int(process.name), line_of(process, "comm") or "?"), frozenset(held)))
     return sorted(seen, key=lambda one: one[0].pid), hidden
 
 
-def _group(node: Path) -> str:
+def group_of(node: Path) -> str:
     gid = node.stat().st_gid
     try:
         return grp.getgrgid(gid).gr_name
@@ -224,10 +233,10 @@ def _user() -> str:
         return str(uid)
 
 
-def _permission(node: Path, permitted: bool) -> Iterator[DriverError]:
+def permission(node: Path, permitted: bool) -> Iterator[DriverError]:
     if permitted:
         return
-    user, group = _user(), _group(node)
+    user, group = _user(), group_of(node)
     if node.stat().st_mode & 0o060 != 0o060 or group == "root":
         yield TransientError("port_root_only", port=node)
     elif group.isdigit() or user not in grp.getgrnam(group).gr_mem:
@@ -243,7 +252,7 @@ def _held(node: Path, holders: tuple[Holder, ...]) -> Iterator[DriverError]:
 
 
 def _trouble(machine: Machine, node: Path, adapter: Adapter | None, running: set[str]) -> Iterator[DriverError]:
-    consoles = (_line(machine.proc, "consoles") or "").splitlines()
+    consoles = (line_of(machine.proc, "consoles") or "").splitlines()
     if any(console.split()[:1] == [node.name] for console in consoles):
         yield TransientError("port_console", port=node)
     if adapter is None:
@@ -252,7 +261,7 @@ def _trouble(machine: Machine, node: Path, adapter: Adapter | None, running: set
         yield TransientError("port_modemmanager", port=node)
     if "brltty" in running and adapter.id == _BRLTTY:
         yield TransientError("port_brltty", port=node)
-    latency = _line(machine.sys, "class", "tty", node.name, "device", "latency_timer")
+    latency = line_of(machine.sys, "class", "tty", node.name, "device", "latency_timer")
     if adapter.id.startswith(_FTDI) and latency not in (None, "1"):
         timer = machine.sys / "bus" / "usb-serial" / "devices" / node.name / "latency_timer"
         yield TransientError("port_latency", port=node, ms=latency, timer=timer)
@@ -264,7 +273,7 @@ def _without_port(machine: Machine, served: set[Path], running: set[str]) -> Ite
         path = device.resolve()
         if path in served or not (path / "idVendor").exists():
             continue
-        adapter = _adapter(path)
+        adapter = usb_device(path)
         if adapter.chip and adapter.id == _BRLTTY and "brltty" in running:
             yield TransientError("adapter_taken", adapter=f"{adapter.chip} ({adapter.id})", by="brltty")
         elif adapter.chip:

@@ -99,7 +99,7 @@ async def _open_tcp(port: str) -> Line:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             transport, _ = await asyncio.get_running_loop().create_connection(lambda: line, url.hostname, url.port)
     except (OSError, TimeoutError) as err:
-        raise TransientError("port_unreachable", port=port, why=str(err) or "no answer") from err
+        raise TransientError("port_unreachable", port=port, why=str(err) or "no_answer") from err
     ours = transport.get_extra_info("socket")
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _TCP.items():

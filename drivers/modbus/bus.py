@@ -53,7 +53,7 @@ class ModbusBus(ABC):
         Raises SlaveError (`modbus_...`), TransientError `bus_down`, PermanentError `write_forbidden`.
         """
         slave = self._slaves.get(address)
-        if slave is None or not (request.reads or request.targets <= slave.terms.writes):
+        if slave is None or not (request.reads or (request.targets and request.targets <= slave.terms.writes)):
             raise PermanentError("write_forbidden", bus=self._name, slave=address, function=request.function)
         framing = self._framing
         while framing is not None and framing is self._framing:

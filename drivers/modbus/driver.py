@@ -65,9 +65,14 @@ class ModbusDevice:
     def point_map(config: ModbusConfig) -> PointMap:
         """Raises SettingsError."""
         profile = load_profile(config.profile)
-        bits = [point.name for point in profile.point if point.type == "bit" and point.name not in profile.outputs]
-        check_contacts(config.contacts, bits)
+        outputs = profile.outputs
+        check_contacts(config.contacts, [name for name in ModbusDevice.bits(config) if name not in outputs])
         return profile.point_map(config.id)
+
+    @staticmethod
+    def bits(config: ModbusConfig) -> list[str]:
+        """Its points that are on or off. Raises SettingsError."""
+        return [point.name for point in load_profile(config.profile).point if point.type == "bit"]
 
     @staticmethod
     def outputs(config: ModbusConfig) -> dict[str, bool]:

@@ -14,6 +14,7 @@ WRITE_COIL = 5
 WRITE_COILS = 15
 WRITE_REGISTERS = 16
 
+_READ_BYTES = 5
 READS = frozenset((READ_COILS, READ_DISCRETE_INPUTS, READ_HOLDING_REGISTERS, READ_INPUT_REGISTERS))
 BIT_READS = frozenset((READ_COILS, READ_DISCRETE_INPUTS))
 
@@ -57,7 +58,7 @@ class Request(msgspec.Struct, frozen=True):
 
     @property
     def reads(self) -> bool:
-        return self.pdu[0] in READS
+        return self.pdu[0] in READS and len(self.pdu) == _READ_BYTES
 
     def __str__(self) -> str:
         """`FC04 0x0001 x2`: what a person finds in the manual."""

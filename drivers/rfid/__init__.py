@@ -1,1 +1,1 @@
-"""UHF RFID: modules of the M100/R200 family, inventory only."""
+"""UHF RFID readers: one folder per protocol; what a read is and how reads are gathered is the same for all."""

@@ -2,13 +2,55 @@
 
 from math import isinf
 
-from msgspec.structs import replace
-
-from drivers.rfid.codec import TagRead
+from drivers.rfid.tag import TagRead
 from model.observation import TagWindow
 from model.time import Stamp
 
 _Key = tuple[str, int | None]
+
+
+class _Gathering:
+    """A window that is still open. Changed in place: readers say thousands of reads a second."""
+
+    __slots__ = ("count", "first", "first_at", "last", "last_at", "peak", "peak_at", "tid")
+
+    def __init__(self, read: TagRead, at: Stamp) -> None:
+        self.first = self.peak = read
+        self.first_at = self.peak_at = at
+        self.count = 0
+        self.tid: str | None = None
+        self.take(read, at)
+
+    def take(self, read: TagRead, at: Stamp) -> None:
+        self.count += read.reads
+        self.last = read
+        self.last_at = at
+        if read.rssi is not None and (self.peak.rssi is None or read.rssi > self.peak.rssi):
+            self.peak = read
+            self.peak_at = at
+        if read.tid is not None:
+            self.tid = read.tid
+
+    def window(self, device: str) -> TagWindow:
+        first, peak, last = self.first, self.peak, self.last
+        return TagWindow(
+            device=device,
+            epc=first.epc,
+            pc=last.pc,
+            count=self.count,
+            first=self.first_at,
+            last=self.last_at,
+            rssi_first=first.rssi,
+            rssi_peak=peak.rssi,
+            rssi_last=last.rssi,
+            antenna=first.antenna,
+            peak=self.peak_at,
+            channel=peak.channel,
+            tid=self.tid,
+            reader_first=first.reader_first,
+            reader_peak=peak.reader_first,
+            reader_last=last.reader_last,
+        )
 
 
 class Windows:
@@ -18,7 +60,7 @@ class Windows:
         self._device = device
         self._length = round(seconds * 1_000_000)
         self._ends: dict[_Key, float] = {}  # CLOCK_BOOTTIME us, the first to end first
-        self._gathered: dict[_Key, TagWindow] = {}
+        self._gathered: dict[_Key, _Gathering] = {}
 
     @property
     def next_due(self) -> float | None:
@@ -28,35 +70,24 @@ class Windows:
     def add(self, read: TagRead, at: Stamp) -> TagWindow | None:
         """The read itself where it begins a visit; otherwise it is gathered."""
         key = read.epc, read.antenna
-        window = self._gathered.get(key)
-        if window is None:
-            window = TagWindow(
-                device=self._device,
-                epc=read.epc,
-                pc=read.pc,
-                count=0,
-                first=at,
-                last=at,
-                rssi_first=read.rssi,
-                rssi_peak=read.rssi,
-                antenna=read.antenna,
-            )
-        peak = read.rssi if window.rssi_peak is None else max(window.rssi_peak, read.rssi)
-        window = replace(window, count=window.count + 1, last=at, rssi_peak=peak, rssi_last=read.rssi)
-        if key not in self._ends:
-            self._ends[key] = at.mono + self._length
-            return window
-        self._gathered[key] = window
-        return None
+        if (gathering := self._gathered.get(key)) is not None:
+            gathering.take(read, at)
+            return None
+        if key in self._ends:
+            self._gathered[key] = _Gathering(read, at)
+            return None
+        self._ends[key] = at.mono + self._length
+        return _Gathering(read, at).window(self._device)
 
     def due(self, mono: float) -> list[TagWindow]:
         """Take out what was gathered in the windows that have ended by then (microseconds; infinity: in all, for good)."""
-        gathered = []
-        for key in [key for key, end in self._ends.items() if end <= mono]:
+        told = []
+        while (end := self.next_due) is not None and end <= mono:
+            key = next(iter(self._ends))
             del self._ends[key]
-            window = self._gathered.pop(key, None)
-            if window is not None:
-                gathered.append(window)
+            gathering = self._gathered.pop(key, None)
+            if gathering is not None:
+                told.append(gathering.window(self._device))
                 if not isinf(mono):
                     self._ends[key] = mono + self._length
-        return gathered
+        return told

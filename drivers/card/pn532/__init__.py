@@ -1,0 +1,1 @@
+"""The PN532 on its serial interface (HSU)."""

@@ -1,0 +1,30 @@
+"""AIM symbology identifiers (ISO/IEC 15424)."""
+
+SYMBOLOGIES = {
+    "]A0": "Code 39",
+    "]C0": "Code 128",
+    "]C1": "GS1-128",
+    "]C2": "Code 128, FNC1 in second place",
+    "]E0": "EAN-13, UPC",
+    "]E3": "EAN-13 with add-on",
+    "]E4": "EAN-8",
+    "]F0": "Codabar",
+    "]G0": "Code 93",
+    "]I0": "ITF",
+    "]I1": "ITF with check digit",
+    "]J0": "DotCode",
+    "]J1": "GS1 DotCode",
+    "]L2": "PDF417",
+    "]Q1": "QR Code",
+    "]Q2": "QR Code with ECI",
+    "]Q3": "GS1 QR Code",
+    "]Q4": "GS1 QR Code with ECI",
+    "]d1": "Data Matrix",
+    "]d2": "GS1 Data Matrix",
+    "]d4": "Data Matrix with ECI",
+    "]d5": "GS1 Data Matrix with ECI",
+    "]e0": "GS1 DataBar",
+    "]h0": "Han Xin",
+    "]z0": "Aztec",
+}
+"""AIM identifiers of ISO/IEC 15424 -> name."""
