@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -33,24 +33,27 @@ Ask = Callable[[Stream, list[int]], Awaitable[dict[int, str]]]
 """The centre's hashes (hex) at these numbers of the store, as far as it has them. Raises TimeoutError when it does not answer."""
 
 
-async def parting(store: StoreView, ask: Ask) -> dict[Stream, Head]:
+async def parting(store: StoreView, ask: Ask, disputed: Mapping[Stream, int]) -> dict[Stream, Head]:
     """Per stream the last record that both have. What the centre cannot show counts as not shared: it is sent once more then.
 
-    Raises TimeoutError, StoreError.
+    `disputed` are numbers at which it is known to have another. Raises TimeoutError, StoreError.
     """
-    return {stream: await _shared(store, stream, ask) for stream in STREAMS}
+    return {stream: await _shared(store, stream, ask, disputed.get(stream)) for stream in STREAMS}
 
 
-async def _shared(store: StoreView, stream: Stream, ask: Ask) -> Head:
-    low, high = store.low(stream) - 1, store.last(stream)  # shared up to low, not above high
+async def _shared(store: StoreView, stream: Stream, ask: Ask, disputed: int | None) -> Head:
+    low, last = store.low(stream) - 1, store.last(stream)
+    high = last if disputed is None else min(last, disputed - 1)  # shared up to low, not above high
     while low < high:
         step = -(-(high - low) // HASHES_MAX)
         numbers = sorted({*range(high, low, -step)})
         theirs = await ask(stream, numbers)
-        if high in theirs and theirs[high] == await _ours(store, stream, high):
+        ours = {number: await _ours(store, stream, number) for number in numbers}
+        other = any(ours.get(number) not in (None, hash_) for number, hash_ in theirs.items())
+        if high in theirs and theirs[high] == ours[high] and not other:
             return Head(high, await store.hash_at(stream, high))  # also where what is below was lost here
         for number in numbers:
-            if number not in theirs or theirs[number] != await _ours(store, stream, number):
+            if number not in theirs or theirs[number] != ours[number]:
                 high = number - 1
                 break
             low = number
@@ -165,7 +168,7 @@ class Parting:
         self._on_problem(ContractError("store_forked", stream=lane.stream, upto=ack.upto))
         if not store.sealed and (wait := self._forked_at + FORK_PAUSE_S - time.monotonic()) > 0:
             return wait
-        ends = await self._asked(partial(parting, store, partial(self._ask, store.id)))
+        ends = await self._asked(partial(parting, store, partial(self._ask, store.id), {lane.stream: ack.upto}))
         if ends is None and not self._central_up():
             return RETRY_S  # it is silent because it is not there
         log.warning("the centre has another history of store %s", store.id)

@@ -192,13 +192,16 @@ class Issuer(_Message, frozen=True, kw_only=True):
 
 
 class Command(_Message, frozen=True, kw_only=True):
-    """`nbf` and `exp` bound the wall time in which it may run; `alarm.ack` is bound to its alarm instead and has none."""
+    """`nbf` and `exp` bound the wall time in which it may run; those about an alarm are bound to that instead and have none.
+
+    `args` of `alarm.ack` is `{"alarm": id}`; the others about an alarm take the fields of `RescueOrder`.
+    """
 
     v: Literal[1]
     id: Uuid
     gw: Name
     issuer: Issuer
-    name: Literal["alarm.ack"]
+    name: Literal["alarm.ack", "alarm.dispatch", "alarm.arrive", "alarm.release", "alarm.close"]
     args: dict[str, Any]
     nbf: Micros | None = None
     exp: Micros | None = None

@@ -52,8 +52,10 @@ def public_key(path: Path) -> Ed25519PublicKey:
     """Raises SettingsError when the file is missing or holds another kind of key."""
     try:
         loaded = load_pem_public_key(path.read_bytes())
-    except (OSError, ValueError) as err:
-        raise SettingsError("key_unreadable", path=path, why=str(err)) from err
+    except OSError as err:
+        raise SettingsError("key_unreadable", path=path, why=err.strerror) from err
+    except ValueError as err:
+        raise SettingsError("key_unreadable", path=path, why="no_key") from err
     if not isinstance(loaded, Ed25519PublicKey):
         raise SettingsError("key_not_ed25519", path=path)
     return loaded

@@ -1,11 +1,11 @@
 """What a check reads, wherever it lies: the stores of a gateway, and the records of each of their streams in order."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Protocol
 
 import msgspec
 
-from model.record import Stream
+from model.record import STREAMS, Stream
 from model.time import TimeQuality
 from sync.contract.messages import Hash
 
@@ -91,8 +91,8 @@ class Evidence(Protocol):
     exported: int | None
     stores: list[StoreHeld]
 
-    def entries(self, *, audit_only: bool = False) -> Iterator[Entry]:
-        """The streams one after the other, as `lanes` has them. Raises EvidenceError."""
+    def entries(self, streams: Collection[Stream] = STREAMS) -> Iterator[Entry]:
+        """These streams one after the other, as `lanes` has them. Raises EvidenceError."""
         ...
 
 

@@ -1,7 +1,7 @@
 """The evidence export: JSON lines that a stranger can check without this program. `docs/evidence.md` is its description."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, BinaryIO, Literal, NamedTuple, TypeVar
@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from model.errors import DoorpostError, EvidenceError
-from model.record import Stream
+from model.record import STREAMS, Stream
 from model.time import TimeQuality
 from sync.evidence.entries import Entry, Evidence, Row, StoreHeld, Unreadable
 
@@ -134,16 +134,17 @@ class Export:
         self.gw, self.key, self.stores = header.gw, header.key, header.stores
         self.exported: int | None = header.exported
 
-    def entries(self, *, audit_only: bool = False) -> Iterator[Entry]:
+    def entries(self, streams: Collection[Stream] = STREAMS) -> Iterator[Entry]:
         with self._opened() as file:
             file.readline(LINE_MAX_BYTES)
             number = 1
             while line := file.readline(LINE_MAX_BYTES):
                 number += 1
                 entry = self._entry(line, number)
-                if audit_only and entry.stream is not Stream.AUDIT:
-                    return
-                yield entry
+                if entry.stream in streams:
+                    yield entry
+                elif set(streams) == {Stream.AUDIT}:
+                    return  # it comes first
 
     def _entry(self, line: bytes, number: int) -> Entry:
         if line.startswith(b'{"unreadable":'):

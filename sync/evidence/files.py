@@ -1,7 +1,7 @@
 """Stores as evidence, read from their files. Nothing is written; who writes meanwhile is not disturbed."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import apsw
 import msgspec
 
 from model.errors import EvidenceError, SettingsError
-from model.record import SERIES, Series, Stream
+from model.record import SERIES, STREAMS, Series, Stream
 from sync.evidence.entries import Entry, Held, Sealed, StoreHeld, Unreadable, lanes
 from sync.evidence.segment import Place, Segment
 from sync.journal.schema import streams_of
@@ -57,9 +57,9 @@ class Stores:
         self.stores = [_with_lost(one.held, state) for one in found]
         self.gw = found[-1].gw
 
-    def entries(self, *, audit_only: bool = False) -> Iterator[Entry]:
+    def entries(self, streams: Collection[Stream] = STREAMS) -> Iterator[Entry]:
         for store, stream in lanes(self.stores):
-            if stream is Stream.AUDIT or not audit_only:
+            if stream in streams:
                 yield from _entries(self._files[store], stream)
 
 

@@ -132,7 +132,7 @@ _KINDS: dict[str, type[msgspec.Struct]] = {
 def heard(evidence: Evidence, key: "Ed25519PublicKey") -> Said:
     """From all audit streams."""
     said = Said(Signed(evidence.gw, [one.store for one in evidence.stores], key))
-    for entry in evidence.entries(audit_only=True):
+    for entry in evidence.entries((Stream.AUDIT,)):
         if isinstance(entry, Row):
             said.hear(entry)
     return said

@@ -201,7 +201,7 @@ class Writer:
         if series == "core":
             with self._wake:
                 notes, self._notes = self._notes, {}
-        state = dict(notes)
+        state: dict[str, bytes | None] = {}
         for entry in entries:
             if isinstance(entry, Item):
                 place = []
@@ -214,10 +214,10 @@ class Writer:
                 state |= entry.state
             else:
                 drafts.setdefault(entry[0].stream, []).append(entry[0])
-        if not entries and not state:
+        if not entries and not notes:
             return
         try:
-            first = self.append(series, drafts, state)
+            first = self.append(series, drafts, notes | state)
         except Exception as err:
             with self._wake:
                 self._notes = notes | self._notes
@@ -231,6 +231,7 @@ class Writer:
                 self.tell(self._owner.failed_with, entries, err)
             return
         numbers = [[first[stream] + offset for stream, offset in place] for place in places]
+        # without the notes: whoever made one knows it, and perhaps a newer one
         self.tell(self._owner.settled, items, numbers, dict(self.stores.current.heads), state)
 
     def append(
