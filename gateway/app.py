@@ -1,14 +1,16 @@
 """The composition root: everything is made and wired here, and nowhere else."""
 
 import asyncio
+import hashlib
 import logging
+import os
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Raw, json
 
@@ -17,14 +19,18 @@ from gateway.clock import SystemClock
 from gateway.commands import Commands
 from gateway.control import ControlServer
 from gateway.datadir import claimed
+from gateway.frames import Frames
+from gateway.messenger import Messenger
 from gateway.outputs import Outputs
 from gateway.pipeline import Pipeline
 from gateway.projection.follow import Projection
 from gateway.retention import RETENTIONS
-from gateway.rules.base import Rule
+from gateway.rules.base import Rule, RuleConfig, Sent
 from gateway.rules.registry import RULES
+from gateway.rules.site import Site
 from gateway.rules.store import WATCHED, StoreRule, filled
 from gateway.settings.schema import Settings
+from gateway.sms_trial import SmsTrial
 from gateway.status import StoreNow
 from gateway.storekeeper import Storekeeper, segment_max_bytes
 from gateway.supervisor import Supervised
@@ -32,7 +38,7 @@ from gateway.views import Views
 from gateway.web.listen import WebServer
 from model.bodies import AlarmBody, ClockStep, DeviceStateBody, GatewayStart, GatewayStop, StoreDamage, TimeAnchor
 from model.errors import ContractError, SettingsError, StoreError
-from model.observation import Observation, Poll
+from model.observation import Observation, Poll, Scan
 from model.ports import Health
 from model.record import STREAMS, Draft, Stream, draft
 from model.time import Stamp
@@ -41,8 +47,12 @@ from sync.journal.journal import Journal
 from sync.mqtt import MqttSettings
 from sync.uplink import Uplink
 
+if TYPE_CHECKING:
+    from gateway.vitals import Vitals
+
 VERSION = version("doorpost")
 CLOCK_CHECK_S = 1.0
+KEY_FILE = "gateway.key"
 LAST_WORDS_S = 5.0
 """How long an orderly stop waits for the centre."""
 
@@ -76,6 +86,7 @@ class Daemon:
         self._data = data
         self._clock = SystemClock()
         self._stopping = False
+        self._vitals: Vitals | None = None
 
     async def run(self) -> None:
         s = self._settings
@@ -97,21 +108,35 @@ class Daemon:
         outputs = Outputs(
             tuple(o for o in s.outputs if o.device in enabled), lambda device: self._supervised[device].driver
         )
-        rules: dict[Rule, list[str]] = {RULES[c.rule].make(c): c.points() for c in s.rules}
+        self._checkpoints = Checkpoints(s.gateway.id, self._journal, self._clock, self._data / KEY_FILE)
+        site = Site(s.persons, {lift.id: lift for lift in s.lifts}, s.gateway.language, self._secret())
+        rules: dict[Rule, list[str]] = {}
+        readers: dict[str, list[Rule]] = {}
+        configs: dict[Rule, RuleConfig] = {}
+        for config in s.rules:
+            rule = RULES[config.rule].make(config, site)
+            configs[rule] = config
+            rules[rule] = [*config.points(), *config.also()]
+            for reader in config.readers():
+                readers.setdefault(reader, []).append(rule)
         retention = RETENTIONS.load(s.store.retention)
         rules[StoreRule(retention, retention.full)] = [WATCHED]
+        messenger = Messenger(self._supervised, self._message_sent)
+        self._views.sms_trial = SmsTrial(s.gateway.id, site, messenger)
         self._pipeline = Pipeline(
             self._journal,
             self._clock,
             rules,
+            readers,
             on_signals=outputs.show,
             on_urgent=self._urgent,
             on_observation=partial(self._observed, outputs),
-            on_alarms=self._views.changed,
+            on_alarms=self._alarms_changed,
+            on_messages=messenger.want,
         )
         self._views.pipeline = self._pipeline
+        self._frames = Frames(self._data / "frames", s.store.frames, self._pipeline.frame_lost)
         projection = self._views.projection = Projection(self._data / "views.db", self._journal)
-        self._checkpoints = Checkpoints(s.gateway.id, self._journal, self._clock, self._data / "gateway.key")
         stores = self._data / "stores"
         keeper = Storekeeper(self._journal, self._clock, stores, s.store.limit, retention, self._store_looked_at)
         buses: dict[str, Supervised] = {}
@@ -123,6 +148,7 @@ class Daemon:
         self._uplink = self._make_uplink()
         self._views.uplink = self._uplink
         self._pipeline.start(rebooted=self._note_start())
+        self._start_lifts(site, configs)
         self._tell_sealed()
         self._numbered = self._journal.store
         self._journal.on_fork(self._store_changed)
@@ -131,14 +157,19 @@ class Daemon:
             self._pipeline.delivered(Stream.ALARM, self._uplink.lanes[Stream.ALARM].upto)
         async with asyncio.TaskGroup() as sending:
             if self._uplink:
+                self._link_changed()
                 sending.create_task(self._uplink.run(), name="uplink")
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._pipeline.run(), name="pipeline")
                     group.create_task(outputs.run(), name="outputs")
+                    group.create_task(messenger.run(), name="messenger")
                     group.create_task(self._watch_clock(), name="clock")
                     group.create_task(self._checkpoints.run(self._pipeline.note), name="checkpoints")
                     group.create_task(keeper.run(), name="storekeeper")
+                    if self._vitals:
+                        group.create_task(self._beside("supply", self._vitals.run()), name="supply")
+                    group.create_task(self._beside("frames", self._frames.run()), name="frames")
                     group.create_task(self._beside("views", projection.run()), name="views")
                     control = ControlServer(self._views, self._data)
                     group.create_task(self._beside("control socket", control.run()), name="control")
@@ -150,6 +181,27 @@ class Daemon:
                 await self._pipeline.settle()
                 await self._stop_records()
                 await self._deliver_last()
+
+    def _start_lifts(self, site: Site, rules: Mapping[Rule, RuleConfig]) -> None:
+        """Few sites have any: what they take is not loaded elsewhere."""
+        if not site.lifts and not any(config.lift_id for config in rules.values()):
+            return
+        from gateway.lifts import Lifts
+        from gateway.vitals import Vitals, paid_until
+
+        lifts = self._views.site_lifts = Lifts(site, rules, self._pipeline, self._journal, self._clock)
+        lifts.start()
+        devices = [device.config for device in self._settings.devices]
+        self._vitals = Vitals(self._pipeline, self._clock, rules, paid_until(devices, rules.values()))
+        self._vitals.calls()
+
+    def _secret(self) -> bytes:
+        """Of this gateway alone, and the same after each start: what its key's file holds, which nobody else may read."""
+        try:
+            key = (self._data / KEY_FILE).read_bytes()
+        except OSError:  # a disk that took no key: then of this run alone
+            key = os.urandom(32)
+        return hashlib.sha256(b"doorpost short message\0" + key).digest()
 
     def _supervise(self, name: str, configured: Any, buses: dict[str, Supervised]) -> Supervised:
         supervised = Supervised(
@@ -176,7 +228,7 @@ class Daemon:
             ],
             on_command=partial(self._command, commands),
             on_progress=self._pipeline.delivered,
-            on_change=self._views.changed,
+            on_change=self._link_changed,
         )
 
     def _page(self) -> WebServer:
@@ -198,11 +250,23 @@ class Daemon:
         self._views.observed(observation)
         if isinstance(observation, Poll):
             outputs.seen(observation)
+        elif isinstance(observation, Scan):
+            self._frames.keep(observation)
 
     def _store_looked_at(self, now: StoreNow) -> None:
         self._views.store = now
         self._views.changed()
         self._pipeline.measured(filled(now.fill, self._clock.now()))
+
+    def _alarms_changed(self) -> None:
+        self._views.changed()
+        if self._vitals:
+            self._vitals.calls()
+
+    def _link_changed(self) -> None:
+        self._views.changed()
+        if self._uplink and self._vitals and not self._stopping:
+            self._vitals.link(up=self._uplink.state == "online")
 
     def _device_changed(self, device: Supervised) -> None:
         self._views.changed()
@@ -227,6 +291,9 @@ class Daemon:
             v=1, alarm=body.alarm, boot=at.boot, t=at.t, tq=at.tq, mono=at.mono, kind=kind, body=Raw(json.encode(body))
         )
         await self._uplink.urgent(message)
+
+    def _message_sent(self, rule: Rule, sent: Sent) -> None:
+        self._pipeline.tell(rule, sent)
 
     async def _command(self, commands: Commands, payload: bytes) -> CommandResult | None:
         try:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 EVERY_S = 15 * 60.0
 EVERY_RECORDS = 5_000
+ALARM_S = 60.0
+"""What an alarm says is signed soon: by it somebody's times are judged. Together with what follows within this time."""
 
 log = logging.getLogger("doorpost.checkpoints")
 
@@ -33,17 +35,25 @@ class Checkpoints:
         self._key: Ed25519PrivateKey | None = None
         self._load()
         self._covered = self._captured()
+        self._alarms = 0  # the power may have failed before the last ones were signed
         self._many = asyncio.Event()
+        self._soon = asyncio.Event()
         journal.on_commit(self._committed)
         journal.on_fork(self._forked)
 
     async def run(self, note: Callable[[Sequence[Draft], str], None]) -> None:
-        """Note one every `EVERY_S` or `EVERY_RECORDS`, until cancelled."""
+        """Note one every `EVERY_S` or `EVERY_RECORDS`, and `ALARM_S` after a record of an alarm, until cancelled."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._many.wait(), EVERY_S)
-            self._covered = self._captured()
+                async with asyncio.timeout(
+                    EVERY_S
+                ):  # not `wait_for`: in 3.11 it loses a cancellation in the moment of the event
+                    await self._soon.wait()
+                async with asyncio.timeout(ALARM_S):
+                    await self._many.wait()
+            self._covered, self._alarms = self._captured(), self._journal.last(Stream.ALARM)
             self._many.clear()
+            self._soon.clear()
             if drafts := self.drafts():
                 note(drafts, "checkpoints")
 
@@ -78,7 +88,9 @@ class Checkpoints:
     def _committed(self) -> None:
         if self._captured() - self._covered >= EVERY_RECORDS:
             self._many.set()
+        if self._many.is_set() or self._journal.last(Stream.ALARM) > self._alarms:
+            self._soon.set()
 
     def _forked(self) -> None:
         """Nobody has signed anything of the new store."""
-        self._covered = 0
+        self._covered = self._alarms = 0

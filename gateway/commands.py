@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gateway.pipeline import Pipeline
-from model.bodies import CommandResultBody
+from gateway.rules.base import Acked, Order, OrderName
+from model.bodies import MORE_INJURED, CommandResultBody, RescueOrder
 from model.errors import ContractError
 from model.record import draft
 from model.time import Clock
@@ -17,6 +18,13 @@ from sync.journal.journal import Journal
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+_ORDERS: dict[str, OrderName] = {
+    "alarm.dispatch": "dispatch",
+    "alarm.arrive": "arrive",
+    "alarm.release": "release",
+    "alarm.close": "close",
+}
 
 
 class Commands:
@@ -50,20 +58,14 @@ class Commands:
     async def _once(self, command: Command) -> CommandResultBody:
         try:
             known = self._journal.state(f"cmd/{command.id}")
-            return msgspec.json.decode(known, type=CommandResultBody) if known else await self._alarm_ack(command)
+            return msgspec.json.decode(known, type=CommandResultBody) if known else await self._of_alarm(command)
         finally:
             del self._obeying[command.id]
 
-    async def _alarm_ack(self, command: Command) -> CommandResultBody:
+    async def _of_alarm(self, command: Command) -> CommandResultBody:
         """Bound to the alarm's id and not to the wall clock; only a person may do it."""
-        alarm = command.args.get("alarm")
-        why = None
-        if command.issuer.kind != "person":
-            why = "not_a_person"
-        elif not isinstance(alarm, str):
-            why = "alarm_missing"
-        else:
-            why = self._pipeline.why_not_ack(alarm)
+        event = _meant(command)
+        why = event if isinstance(event, str) else self._pipeline.why_not(event)
         body = CommandResultBody(
             id=command.id,
             name=command.name,
@@ -73,8 +75,26 @@ class Commands:
         )
         said = draft("command.result/1", body, self._clock.now())
         stored = {f"cmd/{command.id}": msgspec.json.encode(body)}
-        if why or not isinstance(alarm, str):
+        if why or isinstance(event, str):
             await self._journal.append([said], state=stored)
         else:
-            await self._pipeline.acknowledge(alarm, command.issuer.name, command.id, said, stored)
+            await self._pipeline.obey(event, [said], stored)
         return body
+
+
+def _meant(command: Command) -> Acked | Order | str:
+    """What a command says of its alarm, or why it says nothing."""
+    if command.issuer.kind != "person":
+        return "not_a_person"
+    if not isinstance(command.args.get("alarm"), str):
+        return "alarm_missing"
+    if command.name == "alarm.ack":
+        return Acked(command.args["alarm"], command.issuer.name, command.id)
+    try:
+        details = msgspec.convert(command.args, RescueOrder)
+    except msgspec.ValidationError as err:
+        return MORE_INJURED if MORE_INJURED in str(err) else f"args {err}"
+    what = _ORDERS[command.name]
+    if what == "close" and not (details.reason or "").strip():
+        return "reason_missing"
+    return Order(what, details, command.issuer.name, command.id)

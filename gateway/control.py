@@ -14,7 +14,9 @@ from typing import Annotated, Any
 import msgspec
 
 from gateway.datadir import socket_address
+from gateway.lift_deeds import Deed
 from gateway.status import Backend, Problem
+from gateway.tags import Words
 from model.errors import ContractError, DoorpostError
 from model.time import Micros
 from sync.contract.messages import StreamName
@@ -60,6 +62,31 @@ class AskTest(_Request, frozen=True, tag="test"):
     device: str
 
 
+class AskTag(_Request, frozen=True, tag="tag"):
+    device: str
+    words: Words
+
+
+class AskScan(_Request, frozen=True, tag="scan"):
+    device: str
+    seconds: Annotated[float, msgspec.Meta(gt=0)] = 20
+
+
+class AskLifts(_Request, frozen=True, tag="lifts"):
+    pass
+
+
+class AskLift(_Request, frozen=True, tag="lift"):
+    lift: str
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    deed: Deed
+    pin: str | None = None
+
+
+class AskSms(_Request, frozen=True, tag="sms"):
+    person: str
+
+
 class AskTail(_Request, frozen=True, tag="tail"):
     stream: StreamName | None = None
     count: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 20
@@ -67,7 +94,19 @@ class AskTail(_Request, frozen=True, tag="tail"):
 
 
 _decoder = msgspec.json.Decoder(
-    AskSnapshot | AskSeries | AskPlot | AskRebuild | AskWatch | AskRecord | AskTest | AskTail
+    AskSnapshot
+    | AskSeries
+    | AskPlot
+    | AskRebuild
+    | AskWatch
+    | AskRecord
+    | AskTest
+    | AskScan
+    | AskTag
+    | AskTail
+    | AskLifts
+    | AskLift
+    | AskSms
 )
 
 
@@ -136,13 +175,15 @@ class ControlServer:
                 yield self._backend.snapshot()
             case AskSeries() | AskPlot():
                 yield await self._of_point(request)
-            case AskWatch(device) | AskRecord(device) | AskTest(device):
+            case AskWatch(device) | AskRecord(device) | AskTest(device) | AskScan(device) | AskTag(device):
                 try:
                     async for item in self._of_device(request):
                         yield item
                 except KeyError as err:
                     raise ContractError("device_unknown", device=device) from err
-            case AskTail() | AskRebuild():
+            case AskSms(person):
+                yield await self._backend.sms(person)
+            case AskTail() | AskRebuild() | AskLifts() | AskLift():
                 async for item in self._told(request):
                     yield item
 
@@ -154,18 +195,32 @@ class ControlServer:
         except KeyError as err:
             raise ContractError("series_unknown", device=ask.device, point=ask.point) from err
 
-    def _of_device(self, ask: AskWatch | AskRecord | AskTest) -> AsyncIterator[Any]:
+    def _of_device(self, ask: AskWatch | AskRecord | AskTest | AskScan | AskTag) -> AsyncIterator[Any]:
         match ask:
             case AskWatch():
                 return self._backend.watch(ask.device)
             case AskRecord():
                 return self._backend.record(ask.device, ask.seconds)
+            case AskScan():
+                return self._backend.scan(ask.device, ask.seconds)
+            case AskTag():
+                return self._backend.tag(ask.device, ask.words)
         return self._backend.test(ask.device)
 
-    def _told(self, ask: AskTail | AskRebuild) -> AsyncIterator[Any]:
-        if isinstance(ask, AskTail):
-            return self._backend.tail(ask.stream, ask.count, ask.follow)
-        return self._backend.rebuild()
+    def _told(self, ask: AskTail | AskRebuild | AskLifts | AskLift) -> AsyncIterator[Any]:
+        match ask:
+            case AskTail():
+                return self._backend.tail(ask.stream, ask.count, ask.follow)
+            case AskRebuild():
+                return self._backend.rebuild()
+        return self._of_lifts(ask)
+
+    async def _of_lifts(self, ask: AskLifts | AskLift) -> AsyncIterator[Any]:
+        if isinstance(ask, AskLift):
+            yield await self._backend.lift(ask.lift, ask.by, ask.pin, ask.deed)
+        else:
+            for lift in self._backend.lifts():
+                yield lift
 
 
 async def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:

@@ -14,25 +14,32 @@ from gateway.status import Problem
 from gateway.supervisor import Supervised
 from model.errors import DriverError, TransientError
 from model.observation import Quality
-from model.ports import Health, Probing
+from model.ports import CodeReading, Health, Identifying, Messaging, Probing
 
 ANSWER_S = 15.0
 """A slave that rests after silence is asked again within 10 s, and a decoder has 3 s to answer."""
 LISTEN_S = 10.0
 """So long is a device listened to that cannot be asked, beside the time between two of its polls."""
 
+Shown = Literal["code", "picture", "tag"]
+"""A code to a scanner, one to a camera, a tag or card to a reader."""
+
 Watch = AsyncGenerator[dict[str, Any], None]
 """A device's observations in JSON types."""
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`ok` is None where it cannot be told, or where it works but with a `problem`. `params` fill the words."""
+    """`ok` is None where it cannot be told, or where it works but with a `problem`. `params` fill the words.
 
-    step: Literal["port", "open", "answer", "health", "device", "listen", "values"]
+    `shows`: what a person shows to a device that speaks only then.
+    """
+
+    step: Literal["port", "open", "answer", "health", "device", "listen", "values", "message"]
     ok: bool | None
     params: dict[str, str] = {}
     problem: Problem | None = None
     observation: dict[str, Any] | None = None
+    shows: Shown | None = None
 
 
 async def examine(device: Supervised, watch: Watch) -> AsyncIterator[Step]:
@@ -56,13 +63,16 @@ async def _steps(device: Supervised, watch: Watch) -> AsyncGenerator[Step, None]
     steps = _probed(device, device.driver) if isinstance(device.driver, Probing) else _heard(device, watch)
     async for step in steps:
         yield step
+    if isinstance(device.driver, Messaging):
+        yield Step("message", None)
 
 
 def _absent(port: str) -> DriverError | None:
     return None if Path(port).exists() else TransientError("port_absent", port=port)
 
 
-async def _tried(one: Supervised) -> None:
+async def tried(one: Supervised) -> None:
+    """Until something is known of it, or the time is over."""
     try:
         async with asyncio.timeout(ANSWER_S):
             await one.tried.wait()
@@ -72,7 +82,7 @@ async def _tried(one: Supervised) -> None:
 
 async def _closed(line: Supervised, port: str) -> DriverError | None:
     """Why the port is not open."""
-    await _tried(line)
+    await tried(line)
     problem = line.problem
     if problem is None or not problem.code.startswith("port_"):
         return None
@@ -80,7 +90,7 @@ async def _closed(line: Supervised, port: str) -> DriverError | None:
 
 
 def _how(config: Any) -> str:
-    if config.port.startswith("tcp://"):
+    if not hasattr(config, "baudrate") or config.port.startswith("tcp://"):  # a keyboard has no speed
         return str(config.port)
     return f"{config.baudrate} {getattr(config, 'bytesize', 8)}{config.parity}{config.stopbits}"
 
@@ -104,17 +114,37 @@ async def _probed(device: Supervised, driver: Probing) -> AsyncIterator[Step]:
 
 async def _heard(device: Supervised, watch: Watch) -> AsyncIterator[Step]:
     """Of a device that cannot be asked: how its driver finds it, and what it says by itself."""
-    await _tried(device)
+    await tried(device)
     health, problem = device.state, told.problem(device.problem)
     well = {Health.ONLINE: True, Health.DEGRADED: None}.get(health, False)
     yield Step("health", well, {"health": health.value}, problem)
-    if device.points is None:  # it speaks when it sees something, the others by themselves
-        yield Step("listen", None, {"seconds": f"{LISTEN_S:g}"})
-    try:
-        async with asyncio.timeout(LISTEN_S + getattr(device.config, "every_s", 0.0)):
-            yield _values(await anext(watch))
-    except TimeoutError:
-        yield Step("values", None)
+    shows = _shown(device)
+    if shows:
+        yield Step("listen", None, {"seconds": f"{LISTEN_S:g}"}, shows=shows)
+    ends = asyncio.get_running_loop().time() + LISTEN_S + getattr(device.config, "every_s", 0.0)
+    polled = False
+    while True:
+        try:
+            async with asyncio.timeout_at(ends):
+                observation = await anext(watch)
+        except TimeoutError:
+            yield Step("values", None, {"device": device.device}, shows=shows)
+            return
+        polls = observation["kind"] == "poll"
+        if not (polls and polled):
+            yield _values(observation)
+        if not (polls and shows):
+            return
+        polled = True
+
+
+def _shown(device: Supervised) -> Shown | None:
+    """None for a device of which all comes by itself."""
+    if device.points is not None and not isinstance(device.driver, Identifying):
+        return None
+    if isinstance(device.driver, CodeReading):
+        return "picture" if device.driver.carrier == "pictures" else "code"
+    return "tag"
 
 
 def _values(observation: dict[str, Any]) -> Step:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gateway.settings.schema import Output
 from model.errors import DriverError
@@ -23,12 +23,12 @@ class Outputs:
     def __init__(self, outputs: tuple[Output, ...], driver_of: Callable[[str], Driver]) -> None:
         self._outputs = outputs
         self._driver_of = driver_of
-        self._signals: frozenset[str] = frozenset()
+        self._signals: Mapping[str, frozenset[str]] = {}
         self._seen: dict[tuple[str, str], bool] = {}
         self._changed = {output.id: asyncio.Event() for output in outputs}
 
-    def show(self, signals: frozenset[str]) -> None:
-        """Return at once; the outputs are switched as soon as their device takes it."""
+    def show(self, signals: Mapping[str, frozenset[str]]) -> None:
+        """What each rule wants on, by its id. Return at once; the outputs are switched as soon as their device takes it."""
         if signals != self._signals:
             self._signals = signals
             for event in self._changed.values():
@@ -53,7 +53,11 @@ class Outputs:
         changed = self._changed[output.id]
         while True:
             changed.clear()
-            wanted = not self._signals.isdisjoint(output.on)
+            wanted = any(
+                not signals.isdisjoint(output.on)
+                for rule, signals in self._signals.items()
+                if output.rules is None or rule in output.rules
+            )
             try:
                 await self._put(output, wanted)
                 pause = REFRESH_S if wanted and output.mode == "flash" else None

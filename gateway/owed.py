@@ -9,13 +9,15 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from model.bodies import AlarmBody, StoreGap
+from model.bodies import BODIES, AlarmBody, StoreGap
 from model.errors import StoreError
 from model.record import Draft, Stream, draft
 from model.time import Clock
 from sync.journal.journal import Journal
 
 OWED_MAX = 5_000
+"""Submissions that may wait; those that find room beyond it are alarms, and one state for each rule."""
+STATE = "rule.state/1"
 RETRY_S = 1.0
 RETRY_MAX_S = 10.0
 GAP_S = 60.0
@@ -23,7 +25,7 @@ GAP_S = 60.0
 
 log = logging.getLogger("doorpost.owed")
 
-Why = Literal["queue_full", "store_full", "store_failed", "defect"]
+Why = Literal["queue_full", "store_full", "store_failed", "defect", "frame_lost"]
 
 
 def why_not(error: BaseException) -> Why:
@@ -56,19 +58,19 @@ class Owed:
     def submit(
         self, drafts: Sequence[Draft], owner: str, *, state: Mapping[str, bytes | None] | None = None
     ) -> "asyncio.Future[list[int]]":
-        """The numbers once durable, however long that takes; StoreError only where there is no room to wait.
+        """The numbers once durable, however long that takes. StoreError where there is no room to wait: the records are
+        counted then, and only a rule's newest state is still owed. Alarms, and the gateway's own state, always find room.
 
-        Alarms, and what comes with state, are never turned away.
+        Another error where they can never be written.
         """
         done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
         self._number += 1
         debt = _Debt(self._number, drafts, owner, state or {}, done)
         if self._debts:
-            self._owe(debt)
-        else:
-            offered = self._journal.submit(drafts, state=debt.state)
-            self._offered.add(offered)
-            offered.add_done_callback(lambda f: self._tried(debt, f))
+            return self._owe(debt)
+        offered = self._journal.submit(drafts, state=debt.state)
+        self._offered.add(offered)
+        offered.add_done_callback(lambda f: self._tried(debt, f))
         return done
 
     def missed(self, device: str, why: Why, t: int) -> None:
@@ -80,7 +82,8 @@ class Owed:
         self._offered.discard(result)
         error = result.exception()
         if isinstance(error, StoreError):
-            self._owe(debt)
+            if (done := self._owe(debt)) is not debt.done:
+                done.add_done_callback(partial(_follow, debt.done))
         elif error:  # it can never be written: offering it again would stop all behind it
             debt.done.set_exception(error)
         else:
@@ -91,25 +94,36 @@ class Owed:
             self._stored[key] = max(self._stored.get(key, 0), debt.number)
         debt.done.set_result(numbers)
 
-    def _owe(self, debt: _Debt) -> None:
-        if len(self._debts) >= OWED_MAX and not debt.state and all(d.stream is not Stream.ALARM for d in debt.drafts):
-            self.missed(debt.owner, "store_failed", debt.drafts[0].at.t)
-            debt.done.set_exception(self._journal.failed or StoreError("store_failed", path="", why="no room to wait"))
-            debt.done.exception()
-            return
+    def _owe(self, debt: _Debt) -> "asyncio.Future[list[int]]":
+        """What whoever submitted it waits for."""
+        if len(self._debts) >= OWED_MAX and not _finds_room(debt):
+            return self._turn_away(debt)
         if not self._debts:
             log.warning("the journal takes nothing: %s", self._journal.failed)
         if _only_state(debt):
-            self._replace(debt)
+            debt = self._instead(debt)
         self._debts.append(debt)
+        return debt.done
 
-    def _replace(self, debt: _Debt) -> None:
+    def _turn_away(self, debt: _Debt) -> "asyncio.Future[list[int]]":
+        """But for a rule's state, which takes the place of the one that waits."""
+        debt.done.set_exception(self._journal.failed or StoreError("store_failed", path="", why="no room to wait"))
+        debt.done.exception()
+        for one in debt.drafts:
+            if one.kind == STATE:
+                state: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+                _ = self._owe(debt._replace(drafts=[one], done=state))
+            else:
+                self.missed(debt.owner, "store_failed", one.at.t)
+        return debt.done
+
+    def _instead(self, debt: _Debt) -> _Debt:
         """Of a rule's states that wait only the newest matters. The oldest debt may be on its way to the disk."""
-        for place, old in enumerate(self._debts):
-            if place and old.owner == debt.owner and _only_state(old):
-                del self._debts[place]
-                debt.done.add_done_callback(partial(_follow, old.done))
-                return
+        for place, old in enumerate(reversed(self._debts), 1):
+            if place < len(self._debts) and old.owner == debt.owner and _only_state(old):
+                del self._debts[-place]
+                return debt._replace(done=old.done)
+        return debt
 
     async def run(self) -> None:
         """Pay until cancelled."""
@@ -172,22 +186,29 @@ class Owed:
                 self._gaps[key] = (now_n - n, first, last)
 
 
-def _follow(older: "asyncio.Future[list[int]]", newer: "asyncio.Future[list[int]]") -> None:
-    """The replaced one ends as the one that stands for it."""
-    if (error := newer.exception()) is not None:
-        older.set_exception(error)
-        older.exception()
+def _follow(one: "asyncio.Future[list[int]]", other: "asyncio.Future[list[int]]") -> None:
+    """It ends as the other one, which stands for it, has ended."""
+    if (error := other.exception()) is not None:
+        one.set_exception(error)
+        one.exception()
     else:
-        older.set_result(newer.result())
+        one.set_result(other.result())
 
 
 def _only_state(debt: _Debt) -> bool:
-    return all(d.kind == "rule.state/1" for d in debt.drafts)
+    return all(d.kind == STATE for d in debt.drafts)
+
+
+def _finds_room(debt: _Debt) -> bool:
+    """Alarms; a state of which only the newest waits; and what the gateway itself keeps, which is never much."""
+    if any(d.stream is Stream.ALARM for d in debt.drafts) or _only_state(debt):
+        return True
+    return bool(debt.state) and all(d.kind != STATE for d in debt.drafts)
 
 
 def _late(d: Draft) -> Draft:
     """An alarm that was shown before it was durable says so."""
-    if d.stream is not Stream.ALARM:
+    if BODIES[d.kind] is not AlarmBody:
         return d
     body = msgspec.json.decode(d.body, type=AlarmBody)
     return draft(d.kind, msgspec.structs.replace(body, unjournalled=True), d.at)

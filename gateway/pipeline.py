@@ -1,22 +1,51 @@
 """From observations to records: rules at once, then the journal; what a rule said becomes visible when it is durable.
 
-Safety goes before bookkeeping: an alarm that is not durable within `DURABLE_S` is shown and sent all the same.
+Safety goes before bookkeeping: an alarm that is not durable within `DURABLE_S` is shown all the same, and goes to the desk past
+the journal, `urgent`. What is no alarm waits until the disk takes it, or is counted, `Owed`.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import msgspec
 
+from gateway.deliveries import Deliveries
 from gateway.owed import Owed, why_not
-from gateway.records import Arrivals, Changes, point_map_draft, poll_draft, scan_draft, window_draft
-from gateway.rules.base import Acked, Delivered, Input, OpenAlarm, PointInput, Restarted, Rule, Say, Step, Tick
-from model.bodies import AlarmBody, RuleState
-from model.errors import LinkError, StoreError
-from model.observation import Observation, PointMap, Poll, Quality, Scan, TagWindow
+from gateway.records import (
+    Arrivals,
+    Changes,
+    card_draft,
+    point_map_draft,
+    poll_draft,
+    scan_draft,
+    text_draft,
+    window_draft,
+)
+from gateway.rules.base import (
+    Acked,
+    Badged,
+    Delivered,
+    Input,
+    Message,
+    OpenAlarm,
+    Order,
+    PointInput,
+    Restarted,
+    Rule,
+    Say,
+    Step,
+    Texted,
+    Tick,
+    Unheard,
+)
+from gateway.urgent import OnUrgent, send_urgent
+from model.bodies import AlarmBody, RuleLost, RuleState
+from model.errors import StoreError
+from model.observation import Card, Observation, PointMap, Poll, Quality, Scan, TagWindow, TextMessage
 from model.record import Draft, Stream, draft
 from model.time import Clock, Stamp
 from sync.journal.journal import Journal
@@ -24,14 +53,10 @@ from sync.journal.journal import Journal
 QUEUE_MAX = 10_000
 """Observations that may wait while the event loop is busy; more are counted as a gap."""
 DURABLE_S = 0.3
-URGENT_RETRY_S = 5.0
-URGENT_AGAIN_S = 60.0
-_NOT_YET = 2**63
 
 log = logging.getLogger("doorpost.pipeline")
 
-OnUrgent = Callable[[str, AlarmBody, Stamp], Coroutine[Any, Any, None]]
-"""Sends an alarm (kind, body, time) that is not durable yet. Raises LinkError."""
+T = TypeVar("T")
 
 
 class Pipeline:
@@ -42,13 +67,17 @@ class Pipeline:
         journal: Journal,
         clock: Clock,
         rules: Mapping[Rule, Sequence[str]],
+        readers: Mapping[str, Sequence[Rule]] = MappingProxyType({}),
         *,
-        on_signals: Callable[[frozenset[str]], None],
+        on_signals: Callable[[Mapping[str, frozenset[str]]], None],
         on_urgent: OnUrgent,
         on_observation: Callable[[Observation], None],
         on_alarms: Callable[[], None],
+        on_messages: Callable[[Sequence[tuple[Rule, Message]]], None] = lambda _: None,
     ) -> None:
-        """`rules` with the points ("DEVICE.POINT") that each watches."""
+        """`rules` with the points ("DEVICE.POINT") that each watches, where its device has them; `readers` with the rules that
+        are told their cards.
+        """
         self._journal = journal
         self._clock = clock
         self._rules = list(rules)
@@ -56,6 +85,8 @@ class Pipeline:
         self._on_urgent = on_urgent
         self._on_observation = on_observation
         self._on_alarms = on_alarms
+        self._on_messages = on_messages
+        self._readers = readers
         self._loop = asyncio.get_running_loop()
         self._watchers: dict[str, dict[str, list[Rule]]] = {}
         for rule, points in rules.items():
@@ -64,8 +95,7 @@ class Pipeline:
                 self._watchers.setdefault(device, {}).setdefault(name, []).append(rule)
         self._states: dict[str, Any] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._unsure: set[str] = set()  # alarms of which a store tells that is sealed by now
-        self._told: dict[str, int] = {}  # alarm -> number of its newest record, while the centre has not got it
+        self._deliveries = Deliveries(journal)
         self._at_centre = 0
         self._queue: asyncio.Queue[Observation] = asyncio.Queue(QUEUE_MAX)
         self._maps: set[str] = set()
@@ -84,10 +114,17 @@ class Pipeline:
             self._owed.missed(observation.device, "queue_full", observation.at.t)
 
     def commit(self, observation: Observation) -> "asyncio.Future[int]":
-        """The number of the record once durable; StoreError otherwise. For scans that a device wants answered."""
-        if not isinstance(observation, Scan):
-            raise TypeError("only a scan is answered")
-        return asyncio.ensure_future(self._commit_scan(observation))
+        """The number of the record once durable; StoreError otherwise. For scans that a device wants answered, and messages."""
+        match observation:
+            case Scan():
+                return asyncio.ensure_future(self._commit_scan(observation))
+            case TextMessage():
+                return asyncio.ensure_future(self._commit_text(observation))
+        raise TypeError("no device waits for that")
+
+    def frame_lost(self, scan: Scan) -> None:
+        """Its record is there, and the picture that it names is not."""
+        self._owed.missed(scan.device, "frame_lost", scan.at.t)
 
     def silent(self, points: PointMap) -> None:
         """The device cannot be reached: the rules are told that nobody knows its points. No reading was made of it."""
@@ -105,10 +142,13 @@ class Pipeline:
         for rule in self._rules:
             self._states[rule.id] = self._stored(rule)
         for rule in self._rules:
-            for alarm in rule.alarms(self._states[rule.id]):
-                self._told[alarm.id] = self._journal.last(Stream.ALARM)
+            unheard = [subject for subject in self._asked(rule, rule.awaits) if not self._deliveries.found(subject)]
             self._step(rule, Restarted(rebooted))
-        self._on_signals(self.signals())
+            for subject in unheard:
+                if not self._deliveries.under_way(subject):
+                    self._step(rule, Unheard(subject))
+        self._show_signals()
+        self._show_messages()
 
     async def run(self) -> None:
         """Take observations as they come, and pay what is owed to the journal."""
@@ -132,41 +172,70 @@ class Pipeline:
         if stream is not Stream.ALARM:
             return
         self._at_centre = upto
-        for alarm, seq in list(self._told.items()):
-            if seq <= upto:
-                del self._told[alarm]
-                for rule in self._rules:
-                    self._step(rule, Delivered(alarm))
+        for subject in self._deliveries.reached(upto):
+            self._step_all(Delivered(subject))
         self._on_alarms()
 
     def renumbered(self) -> None:
-        """Another store has taken the journal's place: the old numbers are no longer waited for, and nothing is claimed by them."""
+        """Another store has taken the journal's place: that the centre has what only the old one holds is not claimed any more,
+        and the rules are told so.
+        """
         self._at_centre = 0
-        self._unsure |= self._told.keys()
-        self._told = dict.fromkeys(self._told, 0)
-        self.delivered(Stream.ALARM, 0)
+        for subject in self._deliveries.sealed():
+            self._step_all(Unheard(subject))
+        self._on_alarms()
 
     def alarms(self) -> list[tuple[OpenAlarm, bool]]:
         """What is open, and whether the centre is known to have all that was said of it."""
-        waited = self._told.keys() | self._unsure
-        return [(a, a.id not in waited) for rule in self._rules for a in rule.alarms(self._states[rule.id])]
+        return [(a, a.id not in self._deliveries) for rule in self._rules for a in self.open(rule)]
 
-    def signals(self) -> frozenset[str]:
-        """What the rules' states want on."""
-        return frozenset().union(*(rule.signals(self._states[rule.id]) for rule in self._rules))
+    def open(self, rule: Rule) -> Collection[OpenAlarm]:
+        """Its alarms; none where it fails on its state."""
+        return self._asked(rule, rule.alarms)
 
-    def why_not_ack(self, alarm: str) -> str | None:
-        """Why this alarm cannot be acknowledged now, None where it can."""
+    def signals(self) -> dict[str, frozenset[str]]:
+        """What the rules' states want on, by rule."""
+        return {rule.id: frozenset(self._asked(rule, rule.signals)) for rule in self._rules}
+
+    def messages(self) -> list[tuple[Rule, Message]]:
+        """What the rules' states want sent."""
+        return [(rule, message) for rule in self._rules for message in self._asked(rule, rule.messages)]
+
+    def why_not(self, event: Acked | Order) -> str | None:
+        """Why this cannot be done to its alarm now, None where it can."""
+        id_ = event.alarm if isinstance(event, Acked) else event.details.alarm
         for known, _ in self.alarms():
-            if known.id == alarm:
+            if known.id != id_:
+                continue
+            if isinstance(event, Acked):
                 return f"acked_by {known.acked_by}" if known.acked_by else None
+            takes = known.here if event.via == "pin" else known.orders
+            return None if event.what in takes else f"not_now {known.state or 'no_rescue'}"
         return "alarm_not_open"
 
-    async def acknowledge(self, alarm: str, by: str, command: str, result: Draft, stored: Mapping[str, bytes]) -> None:
-        """A person has answered: the transition and the command's result are one transaction. Returns once durable."""
+    async def obey(
+        self, event: Acked | Order, more: Sequence[Draft] = (), stored: Mapping[str, bytes] | None = None
+    ) -> None:
+        """A person says this of an alarm: the transition and what comes with it are one transaction. Returns once durable."""
+        id_ = event.alarm if isinstance(event, Acked) else event.details.alarm
         for rule in self._rules:
-            if any(a.id == alarm for a in rule.alarms(self._states[rule.id])):
-                await asyncio.shield(self._transact(rule, Acked(alarm, by, command), [result], stored))
+            if any(a.id == id_ for a in self.open(rule)):
+                await asyncio.shield(self._transact(rule, event, more, stored))
+
+    def tell(self, rule: Rule, event: Input) -> None:
+        """What one rule alone is to know."""
+        self._step(rule, event)
+
+    async def book(self, rule: Rule, event: Input) -> None:
+        """What one rule alone is to know. Returns once durable."""
+        await asyncio.shield(self._transact(rule, event))
+
+    def state(self, rule: Rule) -> Any:
+        """What it knows now."""
+        return self._states[rule.id]
+
+    def rule(self, id_: str) -> Rule | None:
+        return next((rule for rule in self._rules if rule.id == id_), None)
 
     # one observation
 
@@ -179,11 +248,21 @@ class Pipeline:
                     self._take_poll(observation)
                 case Scan():  # one that its device wants answered comes by `commit`
                     _ = self._owed.submit([scan_draft(observation)], observation.device)
+                case Card():
+                    self._take_card(observation)
+                case TextMessage():
+                    _ = self._take_text(observation)
                 case TagWindow():
                     self._take_window(observation)
         except Exception:
             log.exception("an observation of %s could not be taken", observation.device)
             self._owed.missed(observation.device, "defect", observation.at.t)
+
+    def _take_card(self, card: Card) -> None:
+        _ = self._owed.submit([card_draft(card)], card.device)
+        if card.present:
+            for rule in self._readers.get(card.device, ()):
+                self._step(rule, Badged(card.device, card.uid, card.at))
 
     def _take_poll(self, poll: Poll) -> None:
         urgent, record = self._changes.judge(poll)
@@ -196,7 +275,9 @@ class Pipeline:
 
     def _ask_rules(self, poll: Poll) -> None:
         for name, rules in self._watchers.get(poll.device, {}).items():
-            position = poll.map.index[name]
+            position = poll.map.index.get(name)
+            if position is None:
+                continue
             point = poll.map.points[position]
             event = PointInput(poll.device, name, poll.scaled(position), point.unit, poll.quality_of(position), poll.at)
             for rule in rules:
@@ -239,6 +320,17 @@ class Pipeline:
         self._on_observation(scan)
         return number
 
+    async def _commit_text(self, message: TextMessage) -> int:
+        """Its modem deletes it then."""
+        self._on_observation(message)
+        return (await asyncio.shield(self._take_text(message)))[0]  # whoever no longer waits takes nothing back
+
+    def _take_text(self, message: TextMessage) -> "asyncio.Future[list[int]]":
+        """What the rules make of it is durable before it is."""
+        text = Texted(message.number, message.text, message.at, tuple(alarm.id for alarm, _ in self.alarms()))
+        self._step_all(text)
+        return self._owed.submit([text_draft(message)], message.device)
+
     # one rule
 
     def _stored(self, rule: Rule) -> Any:
@@ -247,11 +339,18 @@ class Pipeline:
             return rule.initial()
         try:
             stored = msgspec.json.decode(raw, type=RuleState)
-            if stored.v == rule.version:
+            if stored.lift not in (None, rule.about):
+                log.warning("rule %s starts anew: its state is of lift %s", rule.id, stored.lift)
+                lost = RuleLost(rule=rule.id, why="lift", lift=stored.lift)
+            elif stored.v == rule.version:
                 return msgspec.convert(stored.state, rule.state_type)
-            log.warning("rule %s starts anew: its state is of version %s", rule.id, stored.v)
+            else:
+                log.error("rule %s starts anew: its state is of version %s", rule.id, stored.v)
+                lost = RuleLost(rule=rule.id, why="version", v=stored.v)
         except (msgspec.MsgspecError, UnicodeDecodeError) as err:
             log.error("rule %s starts anew: its state cannot be read: %s", rule.id, err)
+            lost = RuleLost(rule=rule.id, why="unreadable")
+        _ = self._owed.submit([draft("rule.lost/1", lost, self._clock.now())], rule.id)
         return rule.initial()
 
     def _step(self, rule: Rule, event: Input) -> None:
@@ -260,6 +359,18 @@ class Pipeline:
             _ = self._transact(rule, event)
         except Exception:
             log.exception("rule %s failed on %s", rule.id, event)
+
+    def _step_all(self, event: Input) -> None:
+        for rule in self._rules:
+            self._step(rule, event)
+
+    def _asked(self, rule: Rule, ask: Callable[[Any], Collection[T]]) -> Collection[T]:
+        """What it makes of its state; where it fails on that, nothing: what the other rules want is not lost with it."""
+        try:
+            return ask(self._states[rule.id])
+        except Exception:
+            log.exception("rule %s failed on its state", rule.id)
+            return ()
 
     def _transact(
         self,
@@ -274,25 +385,28 @@ class Pipeline:
         step = rule.step(before, event, now)
         self._states[rule.id] = step.state
         self._arm(rule, step)
-        if step.state == before and not step.says and not more:
+        kept = rule.kept(step.state)
+        if not step.says and not more and kept == rule.kept(before):
             nothing: asyncio.Future[list[int]] = self._loop.create_future()
             nothing.set_result([])
             return nothing
-        state = draft("rule.state/1", RuleState(rule=rule.id, v=rule.version, state=step.state), now)
+        state = draft("rule.state/1", RuleState(rule=rule.id, v=rule.version, lift=rule.about, state=kept), now)
         drafts = [*(draft(say.kind, say.body, now) for say in step.says), *more, state]
         done = self._owed.submit(drafts, rule.id, state={f"rule/{rule.id}": state.body, **(more_state or {})})
         for say in step.says:
-            self._told[say.body.alarm] = _NOT_YET
-            self._unsure.discard(say.body.alarm)
+            if subject := say.subject:
+                self._deliveries.said(subject)
         if step.says:
-            done.add_done_callback(lambda f: self._numbered(step.says, f.result()))
+            done.add_done_callback(partial(self._numbered, step.says))
         self._spawn(self._make_known(step, now, done))
         return done
 
-    def _numbered(self, says: Sequence[Say], numbers: Sequence[int]) -> None:
+    def _numbered(self, says: Sequence[Say], done: "asyncio.Future[list[int]]") -> None:
         """The centre may have been quicker with its word than we with hearing of our own commit."""
+        numbers: Sequence[int | None] = [None] * len(says) if done.exception() else done.result()
         for say, seq in zip(says, numbers, strict=False):
-            self._told[say.body.alarm] = seq
+            if (subject := say.subject) and not self._deliveries.stored(subject, seq):
+                self._step_all(Unheard(subject))
         self.delivered(Stream.ALARM, self._at_centre)
 
     def _arm(self, rule: Rule, step: Step) -> None:
@@ -305,22 +419,19 @@ class Pipeline:
     async def _make_known(self, step: Step, at: Stamp, done: "asyncio.Future[list[int]]") -> None:
         """Outputs and page show what is true now, once this step is durable or `DURABLE_S` have passed."""
         await asyncio.wait({done}, timeout=DURABLE_S)
-        self._on_signals(self.signals())
-        self._on_alarms()
-        for say in step.says:
-            await self._send_urgent(say, at, done)
-
-    async def _send_urgent(self, say: Say, at: Stamp, done: "asyncio.Future[list[int]]") -> None:
-        """Again and again until the journal has it: that the broker took it does not say that the desk has it."""
-        pause = URGENT_RETRY_S
-        while not done.done():
+        for show in self._show_signals, self._on_alarms, self._show_messages:
             try:
-                await self._on_urgent(say.kind, say.body, at)
-                pause = URGENT_AGAIN_S
-            except LinkError as err:
-                log.warning("urgent %s of alarm %s not sent: %s", say.kind, say.body.alarm, err)
-                pause = URGENT_RETRY_S
-            await asyncio.wait({done}, timeout=pause)
+                show()
+            except Exception:  # what one of them fails on keeps nothing from the others, and no alarm from the desk
+                log.exception("what is true now could not be shown")
+        alarms = [say for say in step.says if isinstance(say.body, AlarmBody)]
+        await asyncio.gather(*(send_urgent(self._on_urgent, say, at, done) for say in alarms))
+
+    def _show_signals(self) -> None:
+        self._on_signals(self.signals())
+
+    def _show_messages(self) -> None:
+        self._on_messages(self.messages())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -7,6 +7,7 @@ from typing import Any
 from drivers.common.tap import listen
 from gateway.supervisor import Supervised
 from model.errors import PermanentError
+from model.ports import CodeReading, Identifying
 
 FORMAT = 1
 
@@ -17,7 +18,8 @@ async def record(device: Supervised, seconds: float | None) -> AsyncIterator[dic
     Ends after `seconds`, else when closed. Raises PermanentError `device_has_no_line`, and what `listen` raises.
     """
     line = device.line
-    if not hasattr(line.config, "port"):
+    types = isinstance(device.driver, CodeReading) and device.driver.carrier == "keys"
+    if types or not hasattr(line.config, "port"):
         raise PermanentError("device_has_no_line", device=device.device)
     async for heard in listen(line.taps, seconds):
         if heard is None:
@@ -26,7 +28,7 @@ async def record(device: Supervised, seconds: float | None) -> AsyncIterator[dic
                 "version": version("doorpost"),
                 "began": device.clock.now().t,
                 # values are no secret; what somebody scans or carries may be
-                "personal": device.points is None,
+                "personal": device.points is None or isinstance(device.driver, Identifying),
                 "device": device.config.model_dump(mode="json"),
                 "line": line.config.model_dump(mode="json"),
             }

@@ -1,7 +1,9 @@
 """What becomes of an observation in the journal: which of them are records, and their bodies."""
 
-from model.bodies import PointMapBody, ReadingPoll, ScanBody, TagSeen, TagWindowBody
-from model.observation import Poll, Scan, TagWindow
+import hashlib
+
+from model.bodies import CardBody, PointMapBody, ReadingPoll, ScanBody, SmsReceived, TagSeen, TagWindowBody
+from model.observation import Card, Poll, Scan, TagWindow, TextMessage
 from model.record import Draft, draft
 
 TAG_GONE_US = 10_000_000
@@ -28,25 +30,65 @@ def point_map_draft(poll: Poll) -> Draft:
 
 
 def scan_draft(scan: Scan) -> Draft:
-    try:
-        body = ScanBody(device=scan.device, text=scan.data.decode(), aim=scan.symbology, repeated=scan.repeated)
-    except UnicodeDecodeError:
-        body = ScanBody(device=scan.device, hex=scan.data.hex(), aim=scan.symbology, repeated=scan.repeated)
+    text, raw = _text(scan)
+    body = ScanBody(
+        device=scan.device,
+        text=text,
+        hex=raw,
+        aim=scan.symbology,
+        repeated=scan.repeated,
+        charset=None if text is None or raw is None else scan.charset,
+        doubt=scan.doubt,
+        frame=None if scan.frame is None else hashlib.sha256(scan.frame).hexdigest(),
+    )
     return draft("scan/1", body, scan.at)
 
 
+def _text(scan: Scan) -> tuple[str | None, str | None]:
+    """The text where there is one, and in hex the bytes that are not its UTF-8."""
+    try:
+        return scan.data.decode(scan.charset or "utf-8"), scan.charset and scan.data.hex()
+    except UnicodeDecodeError:
+        return None, scan.data.hex()
+
+
 def window_draft(window: TagWindow) -> Draft:
+    by_reader = [_micros(window.reader_first), _micros(window.reader_peak), _micros(window.reader_last)]
     body = TagWindowBody(
         device=window.device,
         epc=window.epc,
         pc=window.pc,
+        tid=window.tid,
         n=window.count,
         first=window.first.t,
         last=window.last.t,
         rssi=[window.rssi_first, window.rssi_peak, window.rssi_last],
+        peak=None if window.peak is None else window.peak.t,
         antenna=window.antenna,
+        channel=window.channel,
+        reader=by_reader if any(time is not None for time in by_reader) else None,
     )
     return draft("tag.window/1", body, window.last)
+
+
+def _micros(time: int | None) -> int | None:
+    """None where a record cannot hold it: a device's clock may say anything."""
+    return time if time is not None and 0 <= time < 1 << 63 else None
+
+
+def masked(number: str) -> str:
+    """A telephone number in a record: who it is about knows it by its last four digits."""
+    return "*" * max(0, len(number) - 4) + number[-4:]
+
+
+def text_draft(message: TextMessage) -> Draft:
+    body = SmsReceived(device=message.device, number=masked(message.number), text=message.text, sent=message.sent)
+    return draft("sms.received/1", body, message.at)
+
+
+def card_draft(card: Card) -> Draft:
+    body = CardBody(device=card.device, uid=card.uid, technology=card.technology)
+    return draft("card.seen/1" if card.present else "card.gone/1", body, card.at)
 
 
 class Changes:
@@ -93,7 +135,12 @@ class Arrivals:
         if last is not None and window.first.mono - last < TAG_GONE_US:
             return None
         body = TagSeen(
-            device=window.device, epc=window.epc, pc=window.pc, antenna=window.antenna, rssi=window.rssi_peak
+            device=window.device,
+            epc=window.epc,
+            pc=window.pc,
+            tid=window.tid,
+            antenna=window.antenna,
+            rssi=window.rssi_peak,
         )
         return draft("tag.seen/1", body, window.first)
 

@@ -4,12 +4,18 @@ Built by `gateway.views`; everything here is already in the reader's units, with
 """
 
 from collections.abc import AsyncIterator
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
+from model.bodies import RescueState
 from model.texts import size
 from model.time import TimeSource
+
+if TYPE_CHECKING:
+    from gateway.lift_deeds import Deed
+    from gateway.lift_status import LiftNow
+    from gateway.tags import Words
 
 
 class PointNow(msgspec.Struct, frozen=True):
@@ -48,7 +54,7 @@ class AlarmNow(msgspec.Struct, frozen=True):
     """An alarm that is not over. `what` is a key of the catalogue (`alarm.WHAT`), e.g. temperature_high, lift_alarm.
 
     `raised` is where that lies by the best clock that its boot ever had, which `raised_source` names: nobody knows
-    when it was where that is `unknown`.
+    when it was where that is `unknown`. `rescue` is where that stands, of a lift's alarm.
     """
 
     id: str
@@ -62,6 +68,7 @@ class AlarmNow(msgspec.Struct, frozen=True):
     unit: str | None
     acked_by: str | None
     at_centre: bool
+    rescue: RescueState | None = None
 
 
 class ScanNow(msgspec.Struct, frozen=True):
@@ -179,7 +186,7 @@ class Rebuilding(msgspec.Struct, frozen=True):
 
 
 class Backend(Protocol):
-    """What the page and the control socket may ask of the daemon. No record is changed by any of it."""
+    """What the page and the control socket may ask of the daemon. No record is changed by any of it; `lift` adds some."""
 
     def snapshot(self) -> Snapshot: ...
 
@@ -211,6 +218,26 @@ class Backend(Protocol):
         """`gateway.examine` of one device. Raises KeyError for an unknown device."""
         ...
 
+    def tag(self, device: str, words: "Words") -> AsyncIterator[dict[str, Any]]:
+        """`gateway.tags` at one device, whose answer comes alone. Raises KeyError for an unknown device."""
+        ...
+
+    def scan(self, device: str, seconds: float) -> AsyncIterator[Any]:
+        """`gateway.scanning` of one device. Raises KeyError for an unknown device."""
+        ...
+
     def tail(self, stream: str | None, count: int, follow: bool) -> AsyncIterator[dict[str, Any]]:
         """The last `count` records (of one stream or all), then, where asked, each new one."""
+        ...
+
+    def lifts(self) -> "list[LiftNow]":
+        """All lifts of the site."""
+        ...
+
+    async def sms(self, person: str) -> dict[str, Any]:
+        """`gateway.sms_trial` to one person. Raises ContractError, DriverError."""
+        ...
+
+    async def lift(self, lift: str, by: str, pin: str | None, deed: "Deed") -> dict[str, Any]:
+        """`gateway.lifts` at one lift. Raises ContractError, StoreError."""
         ...

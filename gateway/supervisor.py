@@ -104,7 +104,7 @@ class Supervised:
             started = loop.time()
             try:
                 await self.driver.run()
-                error: DriverError = TransientError("driver_ended")
+                error = TransientError("driver_ended")
             except PermanentError as err:
                 self.health(Health.FAULT, err)
                 return
@@ -122,4 +122,4 @@ class Supervised:
             # a plug is put in at any moment, and looking for it costs nothing
             steady = loop.time() - started > STEADY_S or error.code == "port_absent"
             pause = FIRST_PAUSE_S if steady else min(2 * pause, BACKOFF_MAX_S)
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+            await asyncio.sleep(max(pause * random.uniform(0.5, 1.0), error.pause_s))

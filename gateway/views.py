@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from heapq import merge
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway import recording, told
 from gateway.examine import Step, Watch, examine
@@ -12,6 +12,7 @@ from gateway.last_hour import LastHour
 from gateway.pipeline import Pipeline
 from gateway.projection.follow import Projection
 from gateway.rules.base import OpenAlarm
+from gateway.scanning import Scanned, Waiting, scan
 from gateway.status import (
     AlarmNow,
     DeviceNow,
@@ -26,8 +27,9 @@ from gateway.status import (
     StreamNow,
 )
 from gateway.supervisor import Supervised
-from model.errors import StoreDamaged, StoreUnreadable
-from model.observation import Observation, Poll, Scan, TagWindow
+from gateway.tags import Words, access
+from model.errors import ContractError, StoreDamaged, StoreUnreadable
+from model.observation import Card, Observation, Poll, Scan, TagWindow
 from model.record import STREAMS, Record, Stream
 from model.time import Clock, Stamp, TimeQuality
 from model.timeline import Located
@@ -35,6 +37,12 @@ from sync.journal.journal import Journal
 from sync.journal.view import StoreView
 from sync.lane import Lane
 from sync.uplink import Uplink
+
+if TYPE_CHECKING:
+    from gateway.lift_deeds import Deed
+    from gateway.lift_status import LiftNow
+    from gateway.lifts import Lifts
+    from gateway.sms_trial import SmsTrial
 
 SCANS_MAX = 200
 CHANGES_S = 0.5
@@ -67,6 +75,8 @@ class Views:
         self.pipeline: Pipeline | None = None
         self.projection: Projection | None = None
         self.uplink: Uplink | None = None
+        self.site_lifts: Lifts | None = None
+        self.sms_trial: SmsTrial | None = None
         journal.on_commit(self._on_commit)
 
     # fed by the daemon
@@ -92,8 +102,9 @@ class Views:
                     series = self._series[device] = LastHour(observation.map)
                 series.take(observation)
             case Scan():
-                text = observation.data.decode("utf-8", "backslashreplace")
-                self._scans.appendleft((observation.at.mono, device, text, observation.symbology))
+                self._scans.appendleft((observation.at.mono, device, told.shown(observation), observation.symbology))
+            case Card(present=True):
+                self._scans.appendleft((observation.at.mono, device, observation.uid, "card"))
             case TagWindow():
                 self._tag(observation)
         for queue in self._watchers.get(device, ()):
@@ -188,26 +199,49 @@ class Views:
     def test(self, device: str) -> AsyncIterator[Step]:
         return examine(self._supervised[device], self._watch(device))
 
+    async def tag(self, device: str, words: Words) -> AsyncIterator[dict[str, Any]]:
+        yield await access(self._supervised[device], words)
+
+    def lifts(self) -> "list[LiftNow]":
+        return self.site_lifts.now() if self.site_lifts else []
+
+    async def lift(self, lift: str, by: str, pin: str | None, deed: "Deed") -> dict[str, Any]:
+        if self.site_lifts is None:
+            raise ContractError("lift_unknown", lift=lift, known="-")
+        return await self.site_lifts.do(lift, by, pin, deed)
+
+    async def sms(self, person: str) -> dict[str, Any]:
+        assert self.sms_trial
+        return await self.sms_trial.send(person)
+
+    def scan(self, device: str, seconds: float) -> AsyncIterator[Waiting | Scanned]:
+        return scan(self._supervised[device], self._watch(device), seconds)
+
     async def tail(self, stream: str | None, count: int, follow: bool) -> AsyncIterator[dict[str, Any]]:
         streams = [Stream(stream)] if stream else list(STREAMS)
-        found: list[list[tuple[Stream, Record]]] = []
-        following = {s: self._journal.last(s) + 1 for s in streams}
-        for s in streams:
-            first = max(self._journal.low(s), following[s] - count)
-            found.append([(s, r) async for r in self._records(s, first, following[s])])
+        current = self._journal.current  # all of the history is of one store, whatever forks meanwhile
+        store = current.id
+        following = {s: current.last(s) + 1 for s in streams}
+        found = [[(s, r) async for r in self._records(current, s, following[s] - count, following[s])] for s in streams]
         for s, record in deque(merge(*found, key=self._when), maxlen=count):
             yield told.record(s, record)
-        store = self._journal.store
         while follow:
             committed = self._committed
-            if store != self._journal.store:  # numbers start anew
-                store, following = self._journal.store, dict.fromkeys(streams, 1)
-            for s in streams:
-                end = self._journal.last(s) + 1
-                async for record in self._records(s, following[s], end):
-                    yield told.record(s, record)
-                following[s] = end
+            for view in self._since(store):
+                if view.id != store:  # numbers start anew
+                    store, following = view.id, dict.fromkeys(streams, 1)
+                for s in streams:
+                    end = view.last(s) + 1
+                    async for record in self._records(view, s, following[s], end):
+                        yield told.record(s, record)
+                    following[s] = end
             await committed.wait()
+
+    def _since(self, store: str) -> list[StoreView]:
+        """This one, and what forks have put in its place since; where it has gone for good only the newest."""
+        views = [*self._journal.sealed, self._journal.current]
+        ids = [view.id for view in views]
+        return views[ids.index(store) if store in ids else -1 :]
 
     def _when(self, placed: tuple[Stream, Record]) -> tuple[bool, int]:
         """Orders streams among each other: a stepped wall clock disorders nothing of this boot; within a stream seq rules."""
@@ -215,15 +249,17 @@ class Views:
         current = at.boot == self._clock.now().boot
         return current, at.mono if current else at.t
 
-    async def _records(self, stream: Stream, first: int, end: int) -> AsyncIterator[Record]:
+    async def _records(self, store: StoreView, stream: Stream, first: int, end: int) -> AsyncIterator[Record]:
         """What can be read of them."""
-        store = self._journal.current
+        first = max(first, store.low(stream))
         while first < end:
             try:
                 found = await store.read(stream, first, min(_TAIL_RECORDS, end - first), _TAIL_BYTES)
             except (StoreDamaged, StoreUnreadable):
                 first = await store.next_good(stream, first, hopeless=True)
                 continue
+            if not found.records:  # beyond its last: to ask again would be for ever
+                return
             for record in found.records:
                 yield record
             first += len(found.records)
@@ -264,6 +300,7 @@ class Views:
             a.unit,
             a.acked_by,
             at_centre,
+            a.state,
         )
 
     def _stream(self, store: StoreView, stream: Stream) -> StreamNow:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli import discover_modbus
+from gateway.cli import discover_camera, discover_modbus, discover_rfid
 from gateway.cli.leaf import Exit, branch, leaf
 from gateway.cli.show import Show
 
@@ -30,6 +30,8 @@ def add(root: click.Group, lang: str) -> None:
         return tell_ports(show, find_ports(Machine()))
 
     discover_modbus.add(group, lang)
+    discover_rfid.add(group, lang)
+    discover_camera.add(group, lang)
 
 
 def tell_ports(show: Show, found: "Found") -> Exit:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway.cli.leaf import Exit, leaf
+from gateway.cli.port import PortType
 from gateway.cli.show import Show
 from model.texts import text
 
@@ -39,26 +40,6 @@ class _Addresses(click.ParamType[list[int]]):
         return list(dict.fromkeys(found))
 
 
-class _Port(click.ParamType[str]):
-    """`/dev/...` or `tcp://host:port`"""
-
-    name = "port"
-
-    def __init__(self, lang: str) -> None:
-        self._lang = lang
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from pydantic import TypeAdapter, ValidationError
-
-        from drivers.common.config import Port
-
-        try:
-            return str(TypeAdapter(Port).validate_python(value))
-        except ValidationError:
-            kind = "address" if str(value).startswith("tcp://") else "port"
-            self.fail(text(f"discover.wrong.{kind}", self._lang, given=value), param, ctx)
-
-
 def add(group: click.Group, lang: str) -> None:
     """To the group `discover`."""
 
@@ -68,7 +49,7 @@ def add(group: click.Group, lang: str) -> None:
 
     whole = list(range(1, _HIGHEST + 1))
     params = (
-        click.Argument(["port"], type=_Port(lang)),
+        click.Argument(["port"], type=PortType(lang)),
         option("baud", click.IntRange(1200, 921600), multiple=True),
         option("parity", click.Choice(["N", "E", "O"]), multiple=True),
         option("addresses", _Addresses(lang), default=whole),
@@ -82,7 +63,7 @@ def _modbus(
 ) -> int:
     import asyncio
 
-    from drivers.common.ports import named
+    from drivers.common.ports import sought
     from drivers.modbus.discover import Scan, likely, narrowed
     from drivers.modbus.library import known_profiles
     from drivers.modbus.plan import plan
@@ -96,7 +77,7 @@ def _modbus(
     except KeyboardInterrupt:
         interrupted = True
     except DriverError as err:
-        raise named(err, port) from err
+        raise sought(err, port) from err
     finally:
         _wipe()
     problems = [] if interrupted and not scan.found else scan.problems()

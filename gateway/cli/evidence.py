@@ -27,11 +27,11 @@ _COLUMNS = (
 )
 
 
-def add(root: click.Group, lang: str) -> None:
-    """After `store`, whose group the export joins."""
-    store = root.commands["store"]
-    assert isinstance(store, click.Group)
+def add_export(store: click.Group, lang: str) -> None:
     leaf(store, "export", lang, _file("out", lang, required=True), data_option(lang))(_export)
+
+
+def add(root: click.Group, lang: str) -> None:
     path = click.Argument(["path"], type=click.Path(path_type=Path))
     files = [_file("key", lang, required=True), _file("witness", lang), _file("witness_key", lang)]
     leaf(root, "verify", lang, path, *files)(_verify)

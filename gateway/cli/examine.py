@@ -53,6 +53,8 @@ def _words(show: Show, step: dict[str, Any]) -> str:
         params["health"] = show.words(f"health.{params['health']}")
     if observation := step.get("observation"):
         return f"{mark} {said(show, observation)}"
+    if shows := step.get("shows"):
+        return f"{mark} {show.words('cli.device_test.' + step['step'] + '.' + shows, **params)}"
     certain = "yes" if step["ok"] else "unknown"
     return f"{mark} {show.words(f'cli.device_test.{certain}.' + step['step'], **params)}"
 

@@ -11,7 +11,7 @@ import click
 from gateway.cli.show import Show
 from gateway.client import DaemonAbsent
 from model.errors import DoorpostError, EvidenceError, SettingsError
-from model.texts import text
+from model.texts import ASKED, text
 
 
 class Exit(IntEnum):
@@ -26,9 +26,7 @@ class Exit(IntEnum):
 
 
 def lang_option(lang: str) -> click.Option:
-    return click.Option(
-        ["--lang"], type=click.Choice(["zh", "en"]), expose_value=False, help=text("cli.option.lang", lang)
-    )
+    return click.Option(["--lang"], type=click.Choice(ASKED), expose_value=False, help=text("cli.option.lang", lang))
 
 
 def data_option(lang: str) -> click.Option:

@@ -31,6 +31,7 @@ class _Recording:
         self.counts = {"device": 0, "gateway": 0}
         self.bytes = 0
         self.personal = False
+        self.asked = False
         self._path = path
         try:
             self._file: TextIO = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", buffering=1)
@@ -46,6 +47,7 @@ class _Recording:
             self.bytes += len(bytes.fromhex(line["hex"]))
         else:
             self.personal = line["personal"]
+            self.asked = _asked(line["line"])
 
     def close(self) -> None:
         """Without a byte of the device it was none."""
@@ -74,6 +76,8 @@ def _record(show: Show, *, device: str, file: Path, seconds: float | None, confi
         show.document({**told, "personal": recording.personal, "problem": why})
     elif answered:
         show.line(show.words("cli.device_record.done", **told))
+        if recording.asked and not asked:
+            show.note(show.words("cli.device_record.unasked", file=file, device=device))
         if recording.personal:
             show.note(show.words("cli.device_record.personal", file=file))
     else:
@@ -81,6 +85,11 @@ def _record(show: Show, *, device: str, file: Path, seconds: float | None, confi
         if problem:
             show.note(show.advised(problem.code, **problem.params))
     return Exit.OK if answered else Exit.UNREACHABLE
+
+
+def _asked(line: dict[str, Any]) -> bool:
+    """Whether the driver of that line asks its device anything, if only once at the beginning."""
+    return line["driver"] not in ("card_em4100", "card_lines") and line.get("protocol") != "lines"
 
 
 def _alone(recording: _Recording, config: Path, device: str, seconds: float | None) -> DriverError | None:

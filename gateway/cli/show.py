@@ -27,11 +27,11 @@ class Show:
         print(json.dumps(data, ensure_ascii=False), flush=True)
 
     def line(self, words: str) -> None:
-        print(words, flush=True)
+        print(_steady(words), flush=True)
 
     def note(self, words: str) -> None:
         """For a person beside the data: to standard error."""
-        print(words, file=sys.stderr, flush=True)
+        print(_steady(words), file=sys.stderr, flush=True)
 
     def error(self, err: DoorpostError) -> None:
         """With `as_json` as a document, else to standard error; of settings, every problem."""
@@ -75,6 +75,11 @@ def local_time(micros: int) -> str:
     return datetime.fromtimestamp(micros / 1e6).astimezone().isoformat(sep=" ", timespec="milliseconds")
 
 
+def local_minute(micros: int) -> str:
+    """As `local_time`, where a glance is enough."""
+    return datetime.fromtimestamp(micros / 1e6).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
 def point(show: Show, one: dict[str, Any]) -> str:
     """`temperature 4.2 °C`, or why there is no value."""
     if one["value"] is None:
@@ -88,15 +93,45 @@ def said(show: Show, one: dict[str, Any]) -> str:
         case "poll":
             return ", ".join(point(show, {"name": name, **value}) for name, value in one["points"].items())
         case "scan":
-            return f"{_printable(one['text'])}  {one['aim'] or ''}".rstrip()
+            words = [_printable(one["text"]), one["aim"] or ""]
+            if doubt := one.get("doubt"):
+                words.append(f"({show.words(f'doubt.{doubt}')})")
+            return "  ".join(filter(None, words))
+        case "card":
+            state = "present" if one["present"] else "gone"
+            return show.words(f"watch.card.{state}", card=_card(one))
+        case "text":
+            return f"{_printable(one['number'])}: {_printable(one['text'])}"
         case _:
-            heard = one.get("rssi_peak")
-            return f"{one['epc']}  ×{one['count']}" + ("" if heard is None else f"  {heard} dBm")
+            return _tag(show, one)
+
+
+def _tag(show: Show, one: dict[str, Any]) -> str:
+    words = [one["epc"], f"×{one['count']}"]
+    for name, key in (("antenna", "watch.antenna"), ("rssi_peak", "watch.rssi"), ("channel", "watch.channel")):
+        if one.get(name) is not None:
+            words.append(show.words(key, n=one[name]))
+    if one.get("tid"):
+        words.append(f"TID {one['tid']}")
+    return "  ".join(words)
+
+
+def _card(one: dict[str, Any]) -> str:
+    """With the numbers that stand on a 125 kHz card: its last four bytes in ten digits, and of these 8 and 16 bits."""
+    uid = _printable(one["uid"])
+    if one["technology"] != "em4100":
+        return uid
+    number = int.from_bytes(bytes.fromhex(uid)[1:])
+    return f"{uid} ({number:010}, {number >> 16 & 0xFF},{number & 0xFFFF:05})"
 
 
 def _printable(text: str) -> str:
-    """A code may hold anything: nothing of it shall steer the terminal."""
+    """What was scanned, and what a device says of itself, may hold anything: nothing of it shall steer the terminal."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def _steady(words: str) -> str:
+    return "\n".join(map(_printable, words.split("\n")))
 
 
 def observed(show: Show, one: dict[str, Any]) -> str:
@@ -112,5 +147,5 @@ def _rich(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for head in heads:
         table.add_column(head, overflow="fold")  # an id is folded on a narrow terminal, never cut
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(_printable, row))
     Console(markup=False, emoji=False).print(table)

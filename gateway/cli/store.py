@@ -7,6 +7,7 @@ from typing import Any
 import click
 import msgspec
 
+from gateway.cli import evidence
 from gateway.cli.leaf import Exit, branch, data_option, leaf
 from gateway.cli.show import Show, local_time
 from gateway.client import ask
@@ -20,6 +21,7 @@ _COUNTS = ("captured", "acknowledged", "waiting", "lost", "refused")
 
 def add(root: click.Group, lang: str) -> None:
     group = branch(root, "store", lang)
+    evidence.add_export(group, lang)
 
     @leaf(group, "status", lang, data_option(lang))
     def status(show: Show, *, data: Path) -> int:

@@ -9,9 +9,10 @@ import sys
 import tempfile
 from collections.abc import Coroutine, Sequence
 from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Protocol, cast, get_args
 
 import click
 
@@ -19,12 +20,10 @@ from gateway.cli.leaf import lang_option
 from gateway.cli.show import Show
 from gateway.demo.broker import BrokerFailed, mosquitto_installed
 from gateway.demo.broker import Program as BrokerProgram
-from gateway.demo.judge import judge
 from gateway.demo.processes import ProgramFailed
-from gateway.demo.report import report
-from gateway.demo.result import tell
-from gateway.demo.site import WIRED, Site
-from gateway.demo.story import HEADLESS, WATCHED, Pace, Story
+from gateway.demo.report import gathered
+from gateway.demo.site import Site
+from gateway.demo.story import HEADLESS, WATCHED, Story
 from gateway.demo.teller import Teller
 from gateway.demo.witness import Stuck
 from model.errors import DoorpostError
@@ -32,8 +31,16 @@ from model.texts import asked_language, text
 
 PAGE_PORTS = range(8321, 8341)
 OK, PROBLEM, INTERRUPTED = 0, 1, 130
-NEEDED = {"cv2": "camera", "zxingcpp": "camera", "segno": "demo"}
-"""Module -> extra of the package that brings it."""
+SCENARIOS = {"cold-room": "gateway.demo.cold_room", "lift-trapped": "gateway.demo.lift"}
+"""Name -> package; only the one that is told is imported."""
+
+
+class Scenario(Protocol):
+    """What each of these packages offers. `NEEDED`: module -> extra of ours that brings it."""
+
+    NEEDED: dict[str, str]
+    Place: type[Site]
+    Tale: type[Story[Any]]
 
 
 def main(args: Sequence[str]) -> None:
@@ -48,6 +55,13 @@ def main(args: Sequence[str]) -> None:
         "demo",
         callback=run,
         params=[
+            click.Option(
+                ["--scenario"],
+                type=click.Choice([*SCENARIOS]),
+                default="cold-room",
+                show_default=True,
+                help=words("demo.option.scenario"),
+            ),
             click.Option(["--headless"], is_flag=True, help=words("demo.option.headless")),
             click.Option(["--json", "as_json"], is_flag=True, help=words("demo.option.json")),
             click.Option(["--keep"], type=click.Path(path_type=Path), help=words("demo.option.keep")),
@@ -58,19 +72,23 @@ def main(args: Sequence[str]) -> None:
     ).main(list(args), prog_name="doorpost demo")
 
 
-def _demo(lang: str, *, headless: bool, as_json: bool, keep: Path | None, broker: BrokerProgram | None) -> int:
+def _demo(
+    lang: str, *, scenario: str, headless: bool, as_json: bool, keep: Path | None, broker: BrokerProgram | None
+) -> int:
     show = Show(lang, as_json=as_json)
     # the story is for people: where a program reads standard output, it is told beside it
     teller = Teller(lang, sys.stderr if as_json else sys.stdout)
+    told = cast(Scenario, import_module(SCENARIOS[scenario]))
     try:
-        _check(broker)
+        _check(told.NEEDED, broker)
         listen = f"127.0.0.1:{_free_port()}"
         directory = _place(keep)
     except DoorpostError as err:
         show.error(err)
         return PROBLEM
-    site = Site(directory, language=lang, listen=listen, broker=broker)
-    document = asyncio.run(_until_told(_run(site, teller, HEADLESS if headless else WATCHED)))
+    site = told.Place(directory, language=lang, listen=listen, broker=broker)
+    story = told.Tale(site, teller, HEADLESS if headless else WATCHED)
+    document = asyncio.run(_until_told(_run(site, story, teller)))
     if keep is None and (document is None or document["ok"]):
         shutil.rmtree(directory)
     else:
@@ -94,17 +112,14 @@ async def _until_told(work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, An
         return None
 
 
-async def _run(site: Site, teller: Teller, pace: Pace) -> dict[str, Any]:
+async def _run(site: Site, story: Story[Any], teller: Teller) -> dict[str, Any]:
     """Story and verdict; whatever happens, nothing runs afterwards."""
     document: dict[str, Any] = {"broker": site.broker.program}
     try:
-        snapshot = await Story(site, teller, pace).run()
+        snapshot = await story.run()
         await site.stop_edge()
-        durable, rows = await site.durable(), await site.rows()
-        counts, audit, alarms = [await site.ask_central(question) for question in ("counts", "audit", "alarms")]
-        verdict = judge(rows, site.wires(), WIRED)
-        document |= report(snapshot, durable, rows, counts, audit, alarms["alarms"], verdict)
-        tell(teller, document)
+        document |= await story.verdict(await gathered(site, snapshot))
+        story.show(document)
     except (Stuck, ProgramFailed, BrokerFailed) as err:
         detail = str(err) or teller.doing
         document |= {"ok": False, "problems": [{"what": "stuck", "device": "", "detail": detail}]}
@@ -114,13 +129,12 @@ async def _run(site: Site, teller: Teller, pace: Pace) -> dict[str, Any]:
     return document
 
 
-def _check(broker: BrokerProgram | None) -> None:
+def _check(needed: dict[str, str], broker: BrokerProgram | None) -> None:
     """Raises DoorpostError where something is not installed."""
-    needed = dict(NEEDED)
     if broker == "mosquitto" and not mosquitto_installed():
         raise DoorpostError("demo_no_broker")
     if broker == "amqtt" or not mosquitto_installed():
-        needed["amqtt"] = "demo"
+        needed = {**needed, "amqtt": "demo"}
     for module, extra in needed.items():
         if find_spec(module) is None:
             raise DoorpostError("demo_extra_missing", module=module, extra=extra)

@@ -98,7 +98,8 @@ def changes(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]
 def scans(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) -> Found:
     """Each symbol, however often it was sent again, is one record."""
     symbols = {event.get("id", place): event for place, event in enumerate(wire) if event["event"] == "scan"}
-    return _by_text([(event["text"], event["mono"], event["mono"]) for event in symbols.values()], rows, dead)
+    sent = [(event["text"], event["mono"], event["mono"]) for event in symbols.values()]
+    return _by_text(sent, rows, dead, _repeated_across(wire, dead))
 
 
 def handshakes(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) -> Found:
@@ -108,6 +109,20 @@ def handshakes(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTi
     answered = {event["text"] for event in wire if event["event"] == "scan" and event["id"] in acked}
     missing = [one._replace(where="lost" if one.what in answered else "unanswered") for one in found.missing]
     return found._replace(missing=missing)
+
+
+def _repeated_across(wire: Sequence[Event], dead: Sequence[DeadTime]) -> Counter[str]:
+    """Symbols sent before or in a dead time and again afterwards. A gateway that was killed between its record and its answer
+    cannot know that it has the symbol; the second record says that it was repeated.
+    """
+    times: dict[tuple[str, int], list[int]] = {}
+    for event in wire:
+        if event["event"] == "scan" and "id" in event:
+            times.setdefault((event["text"], event["id"]), []).append(event["mono"])
+    across = Counter[str]()
+    for (text, _), sent in times.items():
+        across[text] += sum(sent[0] <= one.end and one.begin <= sent[-1] for one in dead if len(sent) > 1)
+    return across
 
 
 def views(wire: Sequence[Event], rows: Sequence[Row], dead: Sequence[DeadTime]) -> Found:

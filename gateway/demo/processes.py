@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,18 +99,20 @@ class Program:
         return self._log.read_text(errors="replace")[-2000:] if self._log.exists() else ""
 
 
-async def output_of(module: str, *args: str) -> Any:
-    """Run `python -m MODULE ARGS --json` to its end and give its JSON document. Raises ProgramFailed."""
-    (line,) = await lines_of(module, *args)
+async def output_of(module: str, *args: str, good: Collection[int] = (0, DEVICE_AWAY)) -> Any:
+    """Run `python -m MODULE ARGS --json` to its end and give its JSON document. Raises ProgramFailed where its exit code is
+    not `good`.
+    """
+    (line,) = await lines_of(module, *args, good=good)
     return json.loads(line)
 
 
-async def lines_of(module: str, *args: str) -> list[str]:
+async def lines_of(module: str, *args: str, good: Collection[int] = (0, DEVICE_AWAY)) -> list[str]:
     """As `output_of`, for a command that prints a document per line: the lines as they are."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module, *args, "--json", stdin=DEVNULL, stdout=PIPE, stderr=PIPE
     )
     out, err = await process.communicate()
-    if process.returncode not in (0, DEVICE_AWAY):
+    if process.returncode not in good:
         raise ProgramFailed(f"{module} {' '.join(args)}: {(err or out).decode(errors='replace')[-2000:]}")
     return out.decode().rstrip("\n").split("\n") if out else []

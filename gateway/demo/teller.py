@@ -20,19 +20,26 @@ class Teller:
         self._lang = lang
         self._console = Console(file=out, markup=False, emoji=False, highlight=False)
 
-    def words(self, key: str, **params: object) -> str:
+    def words(self, key: str, /, **params: object) -> str:
         return text(f"demo.{key}", self._lang, **params)
 
     def alarm(self, what: str) -> str:
         return text(f"alarm.{what}", self._lang)
 
+    def step_of(self, kind: str, stage: str | None) -> str:
+        """A transition of a rescue, or a short message about it, as the centre's commands name it; `stage`: what is overdue."""
+        if not kind.startswith("alarm."):
+            return self.words("step.message")
+        words = text(f"central.kind.{kind.removeprefix('alarm.').partition('/')[0]}", self._lang)
+        return f"{words} ({text(f'central.step.{stage}', self._lang)})" if stage else words
+
     def chapter(self, name: str, **params: object) -> None:
         """A heading, and what will happen."""
         self._console.print()
-        self._console.rule(self.words(f"title.{name}"), align="left", style="cyan")
+        self._console.rule(self.words(f"title.{name}", **params), align="left", style="cyan")
         self._console.print(self.words(f"about.{name}", **params), style="dim")
 
-    def say(self, key: str, **params: object) -> None:
+    def say(self, key: str, /, **params: object) -> None:
         self._console.print(self.words(f"say.{key}", **params))
 
     @contextmanager

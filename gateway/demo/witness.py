@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from gateway.client import ask
-from gateway.demo.evidence import wire
-from gateway.demo.site import BOARD, Site
+from gateway.demo.evidence import Event, wire
+from gateway.demo.site import Site
 from model.errors import DoorpostError
 
 PATIENCE_S = 120.0
@@ -57,18 +57,27 @@ class Witness:
 
         await _until(look)
 
+    async def wired(self, log: str, good: Callable[[list[Event]], Any]) -> list[Event]:
+        """All that a simulator has logged, once that is good."""
+
+        async def look() -> list[Event] | None:
+            found = await asyncio.to_thread(wire, self._site.wire(log))
+            return found if good(found) else None
+
+        return await _until(look)
+
     async def relay(self, number: int, *, on: bool) -> None:
         """The board's relay has that state on the wire."""
 
-        async def look() -> bool:
-            states = [
-                event["on"]
-                for event in await asyncio.to_thread(wire, self._site.wire("modbus"))
-                if event["event"] == "output" and (event["slave"], event["output"]) == (BOARD, f"relay{number}")
+        def states(events: list[Event]) -> list[bool]:
+            name = f"relay{number}"
+            return [
+                e["on"]
+                for e in events
+                if (e["event"], e["slave"]) == ("output", self._site.board) and e["output"] == name
             ]
-            return states[-1:] == [on]
 
-        await _until(look)
+        await self.wired("modbus", lambda events: states(events)[-1:] == [on])
 
 
 async def _until(look: Callable[[], Awaitable[Answer | None]]) -> Answer:

@@ -5,12 +5,25 @@ State is a frozen struct that is stored, versioned, whenever it changes, in one 
 
 import tomllib
 import uuid
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from drivers.common.config import Id
-from model.bodies import AlarmBody, Cause
+from gateway.rules.site import Site
+from model.bodies import (
+    AlarmBody,
+    Cause,
+    LiftFile,
+    LiftTest,
+    Rescue,
+    RescueOrder,
+    RescueState,
+    Via,
+    VisitEntry,
+    VisitSignature,
+)
 from model.errors import SettingsError
 from model.observation import Quality
 from model.shipped import shipped
@@ -28,9 +41,22 @@ class RuleConfig(BaseModel):
     rule: str
     profile: str
 
+    @property
+    def lift_id(self) -> str | None:
+        """The lift that it is about."""
+        return None
+
     def points(self) -> list[str]:
         """The points it watches, as "DEVICE.POINT"."""
         raise TypeError("a rule's settings say what it watches")
+
+    def also(self) -> list[str]:
+        """Points that it watches where their device has them."""
+        return []
+
+    def readers(self) -> list[str]:
+        """Devices whose cards it is told."""
+        return []
 
 
 class PointInput(NamedTuple):
@@ -60,15 +86,76 @@ class Tick(NamedTuple):
 
 
 class Acked(NamedTuple):
-    """A named person at the centre has acknowledged the alarm, by the signed command `command`."""
+    """A named person has acknowledged the alarm: at the centre by the signed command `command`, or by short message."""
 
     alarm: str
     by: str
-    command: str
+    command: str | None
+    via: Via = "centre"
+
+
+OrderName = Literal["dispatch", "arrive", "release", "close"]
+
+
+class Order(NamedTuple):
+    """What a named person says of a lift's alarm: at the centre by the signed command `command`, or here with a PIN."""
+
+    what: OrderName
+    details: RescueOrder
+    by: str
+    command: str | None
+    via: Via = "centre"
+
+
+class Badged(NamedTuple):
+    """A card came to a reader that the rule watches."""
+
+    device: str
+    uid: str
+    at: Stamp
+
+
+class Texted(NamedTuple):
+    """A short message came. All rules are told, with the `alarms` of all of them that were open then: it may be the answer to
+    another one.
+    """
+
+    number: str
+    text: str
+    at: Stamp
+    alarms: tuple[str, ...] = ()
+
+
+class Sent(NamedTuple):
+    """A message that a state wanted sent: the network took it (`ref`), or says that it never will (`why`)."""
+
+    key: str
+    device: str
+    ref: int | None
+    why: str | None = None
+
+
+class Asked(NamedTuple):
+    """Somebody at the gateway wants it done now: `test` of a lift's alarm."""
+
+    what: Literal["test"]
+    by: str
+
+
+class Booked(NamedTuple):
+    """A maintenance visit was entered or signed at the gateway, by a person with a PIN; or what the lift's file says now."""
+
+    body: VisitEntry | VisitSignature | LiftFile
 
 
 class Delivered(NamedTuple):
     """The centre has committed the newest record of this alarm."""
+
+    alarm: str
+
+
+class Unheard(NamedTuple):
+    """The newest record of this alarm is in a store that was sealed: whether the centre has it will not be heard."""
 
     alarm: str
 
@@ -79,14 +166,24 @@ class Restarted(NamedTuple):
     rebooted: bool
 
 
-Input = PointInput | Tick | Acked | Delivered | Restarted
+Input = PointInput | Tick | Acked | Order | Badged | Texted | Sent | Asked | Booked | Delivered | Unheard | Restarted
 
 
 class Say(NamedTuple):
-    """A record that the rule wants: kind and body."""
+    """A record that the rule wants: kind, and a body as `model.bodies.BODIES` has it."""
 
     kind: str
-    body: AlarmBody
+    body: Any
+
+    @property
+    def subject(self) -> str | None:
+        """What `Delivered` will name once the centre has this: an alarm, a test; None where nobody waits for that."""
+        match self.body:
+            case AlarmBody(alarm=alarm):
+                return alarm
+            case LiftTest(test=test):
+                return test
+        return None
 
 
 class Alarm(Protocol):
@@ -113,6 +210,7 @@ def said(
     by: str | None = None,
     command: str | None = None,
     n: int | None = None,
+    rescue: Rescue | None = None,
 ) -> Say:
     """A transition of an alarm, with the observation that caused it: what raised the alarm, where `cause` is not given."""
     return Say(
@@ -130,6 +228,7 @@ def said(
             by=by,
             command=command,
             n=n,
+            rescue=rescue,
         ),
     )
 
@@ -153,6 +252,20 @@ class OpenAlarm(NamedTuple):
     value: float | None
     unit: str
     acked_by: str | None
+    state: RescueState | None = None
+    """Of a rescue."""
+    orders: frozenset[OrderName] = frozenset()
+    """What it takes now from the centre."""
+    here: frozenset[OrderName] = frozenset()
+    """What it takes now from a person at the gateway, with a PIN."""
+
+
+class Message(NamedTuple):
+    """A short message that a state wants sent, until `Sent` names its key; a text may be sent twice, never not at all."""
+
+    key: str
+    number: str
+    text: str
 
 
 class Rule(Protocol):
@@ -161,6 +274,8 @@ class Rule(Protocol):
     id: str
     state_type: ClassVar[type[Any]]
     version: ClassVar[int]
+    about: str | None = None
+    """The lift whose state it keeps, where it is one's: of another's it takes over nothing."""
 
     def initial(self) -> Any: ...
 
@@ -173,6 +288,18 @@ class Rule(Protocol):
     def alarms(self, state: Any) -> list[OpenAlarm]:
         """What is open now."""
         ...
+
+    def awaits(self, state: Any) -> Sequence[str]:
+        """Subjects of which it wants to hear that the centre has what was said last, also across a restart."""
+        return [alarm.id for alarm in self.alarms(state)]
+
+    def messages(self, state: Any) -> Sequence[Message]:
+        """What shall be sent by short message: like the outputs it follows the state, also after a restart."""
+        return ()
+
+    def kept(self, state: Any) -> Any:
+        """The part of the state that a crash must not take. What a car does all day is not worth a record each time."""
+        return state
 
 
 P = TypeVar("P", bound=BaseModel)
@@ -207,6 +334,14 @@ class Profiles(Generic[P]):
         if name not in known:
             raise SettingsError(self._unknown, profile=name, known=", ".join(known))
         return self._model.model_validate(tomllib.loads(known[name].read_text(encoding="utf-8")))
+
+
+class RuleKind(NamedTuple):
+    """What a rule's module tells of itself, as `KIND`: its settings, its profiles, and how one is made for a site."""
+
+    config: type[RuleConfig]
+    profiles: Profiles[Any]
+    make: Callable[[Any, Site], Rule]
 
 
 def alarm_id(rule: str, what: str, at: Stamp) -> str:

@@ -1,22 +1,30 @@
-"""The rules there are: name in the settings -> its settings class and the rule itself."""
+"""The rules there are, by their name in the settings. A rule's module is loaded when it is asked for: few sites have lifts."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 
-from gateway.rules.base import Profiles, Rule, RuleConfig
-from gateway.rules.lift import PROFILES as LIFT_PROFILES
-from gateway.rules.lift import LiftConfig, LiftRule
-from gateway.rules.temperature import PROFILES as TEMPERATURE_PROFILES
-from gateway.rules.temperature import TemperatureConfig, TemperatureRule
+from gateway.rules.base import RuleKind
 
-
-class RuleKind(NamedTuple):
-    config: type[RuleConfig]
-    profiles: Profiles[Any]
-    make: Callable[[Any], Rule]
-
-
-RULES: dict[str, RuleKind] = {
-    "temperature": RuleKind(TemperatureConfig, TEMPERATURE_PROFILES, TemperatureRule),
-    "lift": RuleKind(LiftConfig, LIFT_PROFILES, LiftRule),
+_MODULES = {
+    "temperature": "gateway.rules.temperature",
+    "lift": "gateway.rules.lift",
+    "lift_visit": "gateway.rules.lift_visit",
+    "lift_watch": "gateway.rules.lift_watch",
+    "lift_test": "gateway.rules.lift_test",
 }
+"""Each has a `KIND`."""
+
+
+class _Rules(Mapping[str, RuleKind]):
+    def __getitem__(self, name: str) -> RuleKind:
+        kind: RuleKind = import_module(_MODULES[name]).KIND
+        return kind
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+RULES = _Rules()

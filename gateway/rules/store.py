@@ -6,7 +6,7 @@ from typing import ClassVar
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.rules.base import Acked, Input, OpenAlarm, PointInput, Profile, Say, Step, alarm_id, said
+from gateway.rules.base import Acked, Input, OpenAlarm, PointInput, Profile, Rule, Say, Step, alarm_id, said
 from model.bodies import Cause
 from model.observation import Quality
 from model.time import Stamp
@@ -51,7 +51,7 @@ class StoreState(msgspec.Struct, frozen=True, omit_defaults=True):
     alarms: tuple[StoreAlarm, ...] = ()
 
 
-class StoreRule:
+class StoreRule(Rule):
     state_type: ClassVar[type[StoreState]] = StoreState
     version: ClassVar[int] = 1
 

@@ -14,7 +14,9 @@ from gateway.rules.base import (
     Profile,
     Profiles,
     Restarted,
+    Rule,
     RuleConfig,
+    RuleKind,
     Say,
     Step,
     Tick,
@@ -72,7 +74,7 @@ class TemperatureState(msgspec.Struct, frozen=True, omit_defaults=True):
     bad: Cause | None = None
 
 
-class TemperatureRule:
+class TemperatureRule(Rule):
     state_type: ClassVar[type[Any]] = TemperatureState
     version: ClassVar[int] = 1
 
@@ -199,3 +201,6 @@ class TemperatureRule:
         self, kind: str, alarm: Alarm, cause: Cause | None = None, by: str | None = None, command: str | None = None
     ) -> Say:
         return said(kind, self.id, self._profile, alarm, cause=cause, limit=alarm.limit, by=by, command=command)
+
+
+KIND = RuleKind(TemperatureConfig, PROFILES, lambda config, _: TemperatureRule(config))

@@ -15,13 +15,17 @@ from gateway.retention import RETENTIONS
 from gateway.rules.base import RuleConfig
 from gateway.rules.registry import RULES
 from gateway.settings.explain import closest
+from gateway.settings.lift_advice import advise
+from gateway.settings.lift_checks import check_lifts, check_numbers, check_persons, check_rules
 from gateway.settings.locate import KeyPath
+from gateway.settings.message_checks import check_messages
 from gateway.settings.report import Report
 from gateway.settings.schema import Configured, Store, Sync, Unknown
 from model.errors import DoorpostError, SettingsError
 from sync.contract.signing import public_key
 
 _GREATEST = 5
+_OF_ONE_LIFT = {"lamp_yellow", "lamp_green", "lamp_fault", "voice"}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -35,13 +39,21 @@ class Loaded:
     devices: dict[int, Configured[Any]]
     rules: dict[int, Any]
     outputs: dict[int, Any]
+    persons: dict[int, Any]
+    lifts: dict[int, Any]
 
 
 def check(report: Report, loaded: Loaded) -> None:
     """Tell the report of everything that does not fit."""
     buses = {i: bus.config for i, bus in loaded.buses.items()}
     devices = {i: device.config for i, device in loaded.devices.items()}
-    for table, parts in (("bus", buses), ("device", devices), ("rule", loaded.rules), ("output", loaded.outputs)):
+    for table, parts in (
+        ("bus", buses),
+        ("device", devices),
+        ("rule", loaded.rules),
+        ("output", loaded.outputs),
+        ("lift", loaded.lifts),
+    ):
         _unique_ids(report, table, parts)
     _one_owner_per_port(report, buses, devices)
     _stable_ports(report, buses, devices)
@@ -50,11 +62,23 @@ def check(report: Report, loaded: Loaded) -> None:
     rules = {i: rule for i, rule in loaded.rules.items() if not isinstance(rule, Unknown)}
     _rule_profiles(report, rules)
     _rule_points(report, loaded, rules)
+    check_persons(report, loaded.persons)
+    check_lifts(report, loaded.lifts)
+    check_numbers(report, loaded.lifts, rules)
+    check_rules(report, rules, loaded.persons, {one.config.id: one.config.driver for one in _known(loaded)})
+    check_messages(report, rules, loaded.persons, _known(loaded))
+    whole = {one.config.id: one for one in _known(loaded) if not _unsaid(one)}
+    advise(report, loaded.sync, rules, loaded.outputs, loaded.persons, whole)
     _outputs(report, loaded)
+    _output_rules(report, loaded, rules)
     if loaded.store:
         _store(report, loaded.store)
     if loaded.sync:
         _sync(report, loaded.sync)
+
+
+def _known(loaded: Loaded) -> list[Configured[Any]]:
+    return [device for device in loaded.devices.values() if device.factory is not Unknown]
 
 
 def _unique_ids(report: Report, table: str, parts: Mapping[int, Any]) -> None:
@@ -90,6 +114,8 @@ def _stable_ports(report: Report, buses: Mapping[int, Any], devices: Mapping[int
             port = getattr(part, "port", None)
             if isinstance(port, str) and re.fullmatch(r"/dev/tty(USB|ACM)\d+", port):
                 report.warning((table, index, "port"), SettingsError("port_unstable", port=port))
+            elif isinstance(port, str) and re.fullmatch(r"/dev/input/event\d+", port):
+                report.warning((table, index, "port"), SettingsError("keyboard_unstable", port=port))
 
 
 def _buses(report: Report, loaded: Loaded) -> None:
@@ -166,29 +192,40 @@ def _rule_points(report: Report, loaded: Loaded, rules: Mapping[int, RuleConfig]
     points = {device.config.id: _points(report, index, device) for index, device in loaded.devices.items()}
     for index, rule in rules.items():
         watched = rule.points()
-        for key, reference in rule:
-            if reference is None or reference not in watched:
-                continue
-            device, _, point = reference.partition(".")
-            path = ("rule", index, key)
-            names = points.get(device)
-            if device not in known:
-                report.problem(path, SettingsError("device_unknown", device=device), closest(device, known))
-            elif names == []:
-                report.problem(path, SettingsError("device_has_no_points", device=device))
-            elif names and point not in names:
-                error = SettingsError("point_unknown", device=device, point=point, known=", ".join(names))
-                report.problem(path, error, closest(point, names))
+        for key, given in rule:
+            for place, reference in enumerate(given) if isinstance(given, list | tuple) else [(None, given)]:
+                if isinstance(reference, str) and reference in watched:
+                    path = ("rule", index, key) if place is None else ("rule", index, key, place)
+                    _point(report, path, reference, points)
+        terminal = getattr(rule, "terminal", None)
+        if terminal and terminal not in known:
+            error = SettingsError("device_unknown", device=terminal)
+            report.problem(("rule", index, "terminal"), error, closest(terminal, known))
+        elif terminal and points.get(terminal) == []:
+            report.problem(("rule", index, "terminal"), SettingsError("device_has_no_points", device=terminal))
+
+
+def _point(report: Report, path: KeyPath, reference: str, points: Mapping[str, list[str] | None]) -> None:
+    device, _, point = reference.partition(".")
+    known, names = report.ids("device"), points.get(device)
+    if device not in known:
+        report.problem(path, SettingsError("device_unknown", device=device), closest(device, known))
+    elif names == []:
+        report.problem(path, SettingsError("device_has_no_points", device=device))
+    elif names and point not in names:
+        error = SettingsError("point_unknown", device=device, point=point, known=", ".join(names))
+        report.problem(path, error, closest(point, names))
 
 
 def _points(report: Report, index: int, device: Configured[Any]) -> list[str] | None:
-    """The names of a device's points, none for a scanner; None where nobody can say because of a problem."""
+    """The names of its points, none for a scanner or a reader without inputs; None where a problem hides them."""
     if _unsaid(device):
         return None
     if not hasattr(device.factory, "point_map"):
         return []
     try:
-        return [point.name for point in device.factory.point_map(device.config).points]
+        points = device.factory.point_map(device.config)
+        return [point.name for point in points.points] if points else []
     except DoorpostError as err:
         contact = str(err.params.get("contact", ""))
         if contact:
@@ -225,6 +262,19 @@ def _outputs(report: Report, loaded: Loaded) -> None:
         if owner != index:
             error = SettingsError("output_twice", output=output.output, owner=report.name("output", owner))
             report.problem(("output", index, "output"), error)
+
+
+def _output_rules(report: Report, loaded: Loaded, rules: Mapping[int, RuleConfig]) -> None:
+    """Whether the rules that an output listens to are there; and whether a lift's lamp would light up in another lift."""
+    known = report.ids("rule")
+    lifts = [rule.id for rule in rules.values() if rule.rule == "lift"]
+    for index, output in loaded.outputs.items():
+        for place, rule in enumerate(output.rules or ()):
+            if rule is not None and rule not in known:
+                error = SettingsError("rule_unknown", rule=rule)
+                report.problem(("output", index, "rules", place), error, closest(rule, known))
+        if output.rules is None and len(lifts) > 1 and _OF_ONE_LIFT.intersection(output.on or ()):
+            report.problem(("output", index, "on"), SettingsError("output_of_all_lifts", lifts=", ".join(lifts)))
 
 
 def _output_exists(report: Report, index: int, output: Any, device: Configured[Any]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 import tomllib
 from collections.abc import Collection, Iterator
 from importlib.metadata import entry_points
@@ -11,15 +12,18 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from gateway.rules.registry import RULES
+from gateway.rules.site import Lift, Person
 from gateway.settings.checks import Loaded, check
 from gateway.settings.explain import closest, shown
 from gateway.settings.problem import Problem, SettingsInvalid
-from gateway.settings.report import Report
+from gateway.settings.report import SOURCE_SHOWN, Report
 from gateway.settings.schema import Configured, Envelope, Gateway, Output, Settings, Store, Sync, Unknown, Web
 from model.errors import SettingsError
 
 M = TypeVar("M", bound=BaseModel)
 
+_DEEPEST = 50
+"""Tables in tables."""
 _TOML_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -40,7 +44,9 @@ def load(path: Path) -> Settings:
         buses=dict(_configured(report, data, "bus", "doorpost.buses")),
         devices=dict(_configured(report, data, "device", "doorpost.drivers")),
         rules=dict(_rules(report, data)),
-        outputs=dict(_outputs(report, data)),
+        outputs=dict(_listed(report, data, "output", Output)),
+        persons=dict(_listed(report, data, "person", Person)),
+        lifts=dict(_listed(report, data, "lift", Lift)),
     )
     check(report, loaded)
     if report.problems or gateway is None:  # only without problems the parts are whole
@@ -57,6 +63,8 @@ def load(path: Path) -> Settings:
         devices=tuple(loaded.devices.values()),
         rules=tuple(loaded.rules.values()),
         outputs=tuple(loaded.outputs.values()),
+        persons=tuple(loaded.persons.values()),
+        lifts=tuple(loaded.lifts.values()),
     )
 
 
@@ -68,13 +76,31 @@ def parsed(path: Path, raw: bytes) -> tuple[str, dict[str, Any]]:
         line = raw.count(b"\n", 0, err.start) + 1
         raise _unusable(path, line, "", SettingsError("settings_not_utf8")) from err
     try:
-        return text, tomllib.loads(text)
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as err:
         found = _TOML_LINE.search(str(err))
         rows = text.rstrip("\n").split("\n")
         line = int(found[1]) if found and found[1] else len(rows)
-        error = SettingsError("settings_not_toml", why=_TOML_LINE.sub("", str(err)))
-        raise _unusable(path, line, rows[line - 1].strip(), error) from err
+        code = "settings_backslash" if str(err).startswith("Unescaped '\\'") else "settings_not_toml"
+        error = SettingsError(code, why=_TOML_LINE.sub("", str(err)))
+        raise _unusable(path, line, rows[line - 1].strip()[:SOURCE_SHOWN], error) from err
+    except RecursionError as err:
+        raise _unusable(path, None, "", SettingsError("settings_too_deep", most=_DEEPEST)) from err
+    except ValueError as err:  # of all values only a number can be too long for Python
+        error = SettingsError("settings_number_too_long", most=sys.get_int_max_str_digits())
+        raise _unusable(path, None, "", error) from err
+    if _too_deep(data):
+        raise _unusable(path, None, "", SettingsError("settings_too_deep", most=_DEEPEST))
+    return text, data
+
+
+def _too_deep(data: dict[str, Any]) -> bool:
+    """Keys with a thousand dots are TOML, and too much for whatever looks into them."""
+    level: list[Any] = [data]
+    for _ in range(_DEEPEST):
+        inner = (one.values() if isinstance(one, dict) else one if isinstance(one, list) else () for one in level)
+        level = [value for values in inner for value in values]
+    return bool(level)
 
 
 def _unusable(path: Path, line: int | None, source: str, error: SettingsError) -> SettingsInvalid:
@@ -135,8 +161,8 @@ def _rules(report: Report, data: dict[str, Any]) -> Iterator[tuple[int, Any]]:
             yield index, config
 
 
-def _outputs(report: Report, data: dict[str, Any]) -> Iterator[tuple[int, Output]]:
-    for index, raw in _tables(data, "output"):
-        config = report.checked(("output", index), Output, raw)
+def _listed(report: Report, data: dict[str, Any], table: str, model: type[M]) -> Iterator[tuple[int, M]]:
+    for index, raw in _tables(data, table):
+        config = report.checked((table, index), model, raw)
         if config is not None:
             yield index, config

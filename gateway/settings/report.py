@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError, create_model
+from pydantic_core import ErrorDetails
 
 from gateway.settings.explain import explained
 from gateway.settings.locate import KeyPath, line_of, locate
@@ -13,8 +14,21 @@ from model.errors import DoorpostError
 
 M = TypeVar("M", bound=BaseModel)
 
-_NAMED_TABLES = ("bus", "device", "rule", "output", "point", "expect")
-_SOURCE_SHOWN = 120
+_NAMED_TABLES = ("bus", "device", "rule", "output", "person", "lift", "point", "expect", "scheme", "url")
+SOURCE_SHOWN = 120
+"""Characters of a line."""
+
+
+def _place(found: ErrorDetails) -> KeyPath:
+    """Where a validator over several keys says which of them are wrong, the first of these."""
+    keys = str(found.get("ctx", {}).get("key", "")).split(", ")
+    return found["loc"] or tuple(filter(None, keys[:1]))
+
+
+def _told_once(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without lists that are too short because an entry is wrong."""
+    whole = [one["loc"] for one in errors]
+    return [one for one in errors if one["type"] != "too_short" or not any(loc[:-1] == one["loc"] for loc in whole)]
 
 
 class Report:
@@ -37,6 +51,10 @@ class Report:
     def line(self, path: KeyPath) -> int:
         return line_of(self._lines, path)
 
+    def has(self, table: str) -> bool:
+        """Whether the file has it, right or wrong."""
+        return table in self._data
+
     def ids(self, table: str) -> set[str]:
         """The ids in the file, also those of parts that are wrong in themselves."""
         found = self._data.get(table, [])
@@ -56,8 +74,8 @@ class Report:
         try:
             return self._validated(model, raw)
         except ValidationError as err:
-            for found in err.errors():
-                self.problem(path + found["loc"], *explained(found, model, path))
+            for found in _told_once(err.errors()):
+                self.problem(path + _place(found), *explained(found, model, path))
             wrong = {str(found["loc"][0]) for found in err.errors() if found["loc"]}
         except DoorpostError as err:  # a driver's validator, for example over a profile that is broken
             self.problem(path, err)
@@ -80,7 +98,7 @@ class Report:
 
     def _told(self, path: KeyPath, error: DoorpostError, similar: str | None) -> Problem:
         line = self.line(path)
-        source = self._rows[line - 1].strip()[:_SOURCE_SHOWN]
+        source = self._rows[line - 1].strip()[:SOURCE_SHOWN]
         return Problem(self.file, line, self._where(path), source, error, similar)
 
     def _where(self, path: KeyPath) -> str:

@@ -11,14 +11,17 @@ from pydantic_core import PydanticCustomError
 
 from drivers.common.config import BusConfig, DeviceConfig, Id
 from gateway.rules.base import RuleConfig
+from gateway.rules.site import Lift, Person
 from gateway.settings.problem import Problem
 from sync.contract.topics import valid_gateway
 
 _UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _STORE_LEAST = 64 * 2**20
 
-Signal = Literal["siren", "lamp_yellow", "lamp_green", "lamp_red"]
-"""What rules raise and outputs listen to."""
+Signal = Literal["siren", "lamp_yellow", "lamp_green", "lamp_red", "lamp_fault", "dialler", "voice"]
+"""What rules raise and outputs listen to. `lamp_fault`: the alarm's own test has failed, or its battery would not last;
+`dialler`: a telephone shall call; `voice`: the announcement that the call was heard.
+"""
 
 
 def _gateway_name(value: str) -> str:
@@ -63,6 +66,7 @@ def _beside(value: Path, info: ValidationInfo) -> Path:
 
 
 FilePath = Annotated[Path, AfterValidator(_beside)]
+Size = Annotated[int, BeforeValidator(_size, json_schema_input_type=str)]
 
 
 class Part(BaseModel):
@@ -89,9 +93,13 @@ class Sync(Part):
 
 
 class Store(Part):
-    """`limit` is what all records take on the disk at most; `retention` names a profile: `config/retention/NAME.toml`."""
+    """`limit` is what all records take on the disk at most, and `frames` what the pictures of cameras take beside them.
 
-    limit: Annotated[int, BeforeValidator(_size)] = 4 * 2**30
+    `retention` names a profile: `config/retention/NAME.toml`.
+    """
+
+    limit: Size = 4 * 2**30
+    frames: Size = 512 * 2**20
     retention: str = "default"
 
 
@@ -100,13 +108,17 @@ class Web(Part):
 
 
 class Output(Part):
-    """`flash` is refreshed while it is on, and the device itself switches off when the gateway dies; `hold` stays."""
+    """`flash` is refreshed while it is on, and the device itself switches off when the gateway dies; `hold` stays.
+
+    `rules` are the ids of those it listens to, where it does not to all: each lift has lamps of its own.
+    """
 
     id: Id
     device: Id
     output: str
     mode: Literal["flash", "hold"] = "flash"
     on: Annotated[list[Signal], Field(min_length=1)]
+    rules: Annotated[list[Id], Field(min_length=1)] | None = None
 
 
 class Unknown(BaseModel):
@@ -129,6 +141,8 @@ class Envelope(Part):
     device: list[dict[str, Any]] = []
     rule: list[dict[str, Any]] = []
     output: list[dict[str, Any]] = []
+    person: list[dict[str, Any]] = []
+    lift: list[dict[str, Any]] = []
 
 
 C = TypeVar("C", bound=BaseModel)
@@ -157,3 +171,5 @@ class Settings:
     devices: tuple[Configured[DeviceConfig], ...]
     rules: tuple[RuleConfig, ...]
     outputs: tuple[Output, ...]
+    persons: tuple[Person, ...]
+    lifts: tuple[Lift, ...]

@@ -37,8 +37,12 @@ _CARRIERS = {
     "]Q1": "QR",
     "]Q3": "GS1 QR",
     "epc": "RFID",
+    "card": "RFID",
 }
 """AIM symbology identifiers (ISO/IEC 15424) by the names that stand in catalogues of readers."""
+
+_HELP = ("dispatched", "on_site", "released")
+"""What a rescue's state says beside whether somebody has answered."""
 
 _CONTROL = {code: 0x2400 + code for code in range(32)}
 """Control characters as their pictures: GS shows as ␝."""
@@ -173,6 +177,7 @@ def _alarm(alarm: AlarmNow, now: Snapshot, lang: str) -> dict[str, Any]:
     unit = alarm.unit or "1"
     number = None if alarm.value is None else f"{_number(alarm.value, unit)} {_UNITS.get(unit, unit)}".rstrip()
     state = f"page.alarm.{alarm.state}" if alarm.acked_by is None else f"page.alarm.{alarm.state}_by"
+    help_ = [text(f"rescue_state.{alarm.rescue}", lang)] if alarm.rescue in _HELP else []
     return {
         "id": alarm.id,
         "what": text(f"alarm.{alarm.what}", lang),
@@ -180,7 +185,7 @@ def _alarm(alarm: AlarmNow, now: Snapshot, lang: str) -> dict[str, Any]:
         "raised": None if nobody_knows else alarm.raised,
         "clock": text("page.clock_unset", lang) if nobody_knows else "",
         "value": number,
-        **_light(_ALARM[alarm.state], text(state, lang, person=alarm.acked_by)),
+        **_light(_ALARM[alarm.state], " · ".join([text(state, lang, person=alarm.acked_by), *help_])),
         "centre": _light(
             "ok" if alarm.at_centre else "warn", text(f"page.alarm.centre_{'yes' if alarm.at_centre else 'no'}", lang)
         ),
