@@ -24,12 +24,14 @@ def audit(db: apsw.Connection, keys: Path) -> dict[str, Any]:
     `bad`: another hash is stored at a head, or the signature is not by the key `{gw}.pub` in `keys`; `unverified`: that file
     was not given. Raises SettingsError for a file that is no key.
     """
-    return {gw: _audit(db, gw, _key(keys / f"{gw}.pub")) for (gw,) in db.execute("SELECT DISTINCT gw FROM lane")}
+    return {gw: _audit(db, gw, enrolled(keys, gw)) for (gw,) in db.execute("SELECT DISTINCT gw FROM lane")}
 
 
-def _key(path: Path) -> "Ed25519PublicKey | None":
+def enrolled(keys: Path, gw: str) -> "Ed25519PublicKey | None":
+    """The gateway's public key, where the centre was given it. Raises SettingsError for a file that is no key."""
     from sync.contract.signing import public_key
 
+    path = keys / f"{gw}.pub"
     return public_key(path) if path.exists() else None
 
 

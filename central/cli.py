@@ -9,15 +9,14 @@ from typing import Any
 
 import click
 
-from central import serving
+from central import report_cli, rescue_cli, serving
 from central.show import Show, local_time
+from model.bodies import TIERS
 from model.errors import DoorpostError, SettingsError
 from model.record import Stream
-from model.texts import asked_language, language, text
+from model.texts import ASKED, asked_language, language, text
 
 OK, PROBLEM, SETTINGS = 0, 1, 78
-ID_SHOWN = 8
-"""Characters of an alarm's id that a person is shown: `ack` takes a beginning."""
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -42,6 +41,14 @@ def tree(lang: str) -> click.Group:
     _leaf(root, "run", "central.run.help", lang, serving.run, shared, *wire)
     name = click.Option(["--name"], required=True, callback=serving.worker_name, help=text("central.option.name", lang))
     _leaf(root, "worker", "central.worker.help", lang, serving.worker, name, *wire)
+    page = (
+        click.Option(
+            ["--listen"], default="127.0.0.1:8322", show_default=True, help=text("central.option.listen", lang)
+        ),
+        click.Option(["--cert"], type=file, help=text("central.option.tls_cert", lang)),
+        click.Option(["--key"], type=file, help=text("central.option.tls_key", lang)),
+    )
+    _leaf(root, "desk", "central.desk.help", lang, serving.desk, *page)
     _leaf(root, "counts", "central.counts.help", lang, _counts)
     _leaf(root, "audit", "central.audit.help", lang, _audit)
     _leaf(
@@ -57,21 +64,51 @@ def tree(lang: str) -> click.Group:
     )
     out = click.Option(["--out"], type=file, required=True, help=text("cli.option.out", lang))
     _leaf(root, "witness", "central.witness.help", lang, _witness, click.Argument(["gw"]), out)
-    _leaf(root, "alarms", "central.alarms.help", lang, _alarms)
+    _rescue(root, lang, pin)
+    _report(root, lang, file)
     _leaf(root, "trace", "central.trace.help", lang, _trace, click.Argument(["code"]))
-    person = click.Option(["--as", "person"], required=True, help=text("central.option.as", lang))
-    _leaf(root, "ack", "central.ack.help", lang, _ack, click.Argument(["alarm"]), person, pin)
     persons = click.Group("person", help=text("central.person.help", lang))
     root.add_command(persons)
     _leaf(persons, "add", "central.person_add.help", lang, _person_add, click.Argument(["name"]), pin)
     return root
 
 
+def _rescue(root: click.Group, lang: str, pin: click.Option) -> None:
+    """What the rescue desk asks and says."""
+
+    def option(name: str, kind: Any = str, *, required: bool = False) -> click.Option:
+        return click.Option([f"--{name}"], type=kind, required=required, help=text(f"central.option.{name}", lang))
+
+    alarm, person = (
+        click.Argument(["alarm"]),
+        click.Option(["--as", "person"], required=True, help=text("central.option.as", lang)),
+    )
+    said = (alarm, person, pin)
+    team = option("team")
+    _leaf(root, "alarms", "central.alarms.help", lang, rescue_cli.alarms)
+    _leaf(root, "lifts", "central.lifts.help", lang, rescue_cli.lifts)
+    _leaf(root, "timeline", "central.timeline.help", lang, rescue_cli.timeline, alarm)
+    _leaf(root, "ack", "central.ack.help", lang, rescue_cli.order("ack"), *said)
+    tier = option("tier", click.IntRange(1, TIERS))
+    _leaf(root, "dispatch", "central.dispatch.help", lang, rescue_cli.order("dispatch"), *said, team, tier)
+    _leaf(root, "arrive", "central.arrive.help", lang, rescue_cli.order("arrive"), *said, team)
+    persons = (option(name, click.IntRange(0, 99)) for name in ("persons", "injured"))
+    _leaf(root, "release", "central.release.help", lang, rescue_cli.order("release"), *said, *persons)
+    why = (option("reason", required=True), option("fault"))
+    _leaf(root, "close", "central.close.help", lang, rescue_cli.order("close"), *said, *why)
+
+
 def _leaf(
     group: click.Group, name: str, help_key: str, lang: str, function: Callable[..., int], *params: click.Parameter
 ) -> None:
     """Add a command: a function `(show, data, **options) -> exit code`. Its errors are shown and become exit codes."""
+    common = (_data(lang, required=True), *_common(lang))
+    group.add_command(
+        click.Command(name, callback=_invoked(function), params=[*params, *common], help=text(help_key, lang))
+    )
 
+
+def _invoked(function: Callable[..., int]) -> Callable[..., None]:
     @functools.wraps(function)
     def invoke(*, as_json: bool, lang: str, **options: Any) -> None:
         show = Show(lang, as_json=as_json)
@@ -82,19 +119,60 @@ def _leaf(
             code = SETTINGS if isinstance(err, SettingsError) else PROBLEM
         click.get_current_context().exit(code)
 
-    common = (
-        click.Option(
-            ["--data"],
-            type=click.Path(file_okay=False, path_type=Path),
-            required=True,
-            help=text("central.option.data", lang),
-        ),
+    return invoke
+
+
+def _data(lang: str, *, required: bool) -> click.Option:
+    path = click.Path(file_okay=False, path_type=Path)
+    return click.Option(["--data"], type=path, required=required, help=text("central.option.data", lang))
+
+
+def _common(lang: str) -> tuple[click.Option, ...]:
+    return (
         click.Option(["--json", "as_json"], is_flag=True, help=text("cli.option.json", lang)),
         click.Option(
-            ["--lang"], callback=lambda _c, _p, value: language(value or lang), help=text("cli.option.lang", lang)
+            ["--lang"],
+            type=click.Choice(ASKED),
+            callback=lambda _c, _p, value: language(value or lang),
+            help=text("cli.option.lang", lang),
         ),
     )
-    group.add_command(click.Command(name, callback=invoke, params=[*params, *common], help=text(help_key, lang)))
+
+
+def _report(root: click.Group, lang: str, file: click.Path) -> None:
+    """`report` makes one; `report verify` looks at one, anywhere, and needs no data directory."""
+    own = _invoked(report_cli.report)
+
+    def make(**options: Any) -> None:
+        context = click.get_current_context()
+        if context.invoked_subcommand is None:
+            if options["data"] is None:
+                raise click.MissingParameter(ctx=context, param=data)
+            own(**options)
+
+    data = _data(lang, required=False)
+    out = click.Option(["--out"], type=file, help=text("cli.option.out", lang))
+    day = click.DateTime(["%Y-%m-%d"])
+    which = (
+        click.Option(["--from", "first"], type=day, help=text("central.option.from", lang)),
+        click.Option(["--to", "last"], type=day, help=text("central.option.to", lang)),
+        click.Option(["--days"], type=click.IntRange(1, 36500), help=text("central.option.days", lang)),
+        click.Option(["--witness"], type=file, multiple=True, help=text("central.option.witness", lang)),
+    )
+    group = click.Group(
+        "report", invoke_without_command=True, callback=make, params=[out, *which, data, *_common(lang)],
+        help=text("central.report.help", lang),
+    )  # fmt: skip
+    root.add_command(group)
+    key = click.Option(["--key"], type=file, required=True, help=text("central.option.report_key", lang))
+    group.add_command(
+        click.Command(
+            "verify",
+            callback=_invoked(report_cli.verify),
+            params=[click.Argument(["file"], type=file), key, *_common(lang)],
+            help=text("central.report_verify.help", lang),
+        )
+    )
 
 
 def _counts(show: Show, *, data: Path) -> int:
@@ -141,12 +219,13 @@ def _show_problems(show: Show, problems: Sequence[dict[str, Any]]) -> None:
 
 
 def _audit(show: Show, *, data: Path) -> int:
-    from central import checkpoints, queries
+    from central import checkpoints, queries, witnessed
     from central.store import reader
 
-    db = reader(data)
-    signed = checkpoints.audit(db, data / "gateways")
-    found = {**queries.audit(db), "checkpoints": signed, "problems": queries.problems(db)}
+    db, keys = reader(data), data / "gateways"
+    signed, whole = checkpoints.audit(db, keys), queries.audit(db)
+    held = [one.document() for one in witnessed.held(db, keys, whole["lanes"]).values()]
+    found = {**whole, "checkpoints": signed, "witness": held, "problems": queries.problems(db)}
     if show.as_json:
         show.document(found)
     else:
@@ -163,9 +242,11 @@ def _audit(show: Show, *, data: Path) -> int:
             ("gateway", *tally),
             [(gw, *(one[name] for name in tally)) for gw, one in signed.items()],
         )
+        report_cli.lanes(show, held)
         _show_problems(show, found["problems"])
     bad = any(one["bad"] for one in signed.values())
-    return PROBLEM if found["broken"] or found["unaccounted"] or bad else OK
+    faulty = any(one["state"] in witnessed.FAULTS for one in held)
+    return PROBLEM if found["broken"] or found["unaccounted"] or bad or faulty else OK
 
 
 def _records(show: Show, *, data: Path, gw: str | None, stream: str | None, kind: str | None) -> int:
@@ -192,38 +273,6 @@ def _witness(show: Show, *, data: Path, gw: str, out: Path) -> int:
     return OK
 
 
-def _alarms(show: Show, *, data: Path) -> int:
-    from central import queries
-    from central.store import reader
-
-    found = queries.alarms(reader(data))
-    if show.as_json:
-        show.document({"alarms": found})
-        return OK
-    if not found:
-        show.line("central.alarms.none")
-        return OK
-    show.table(
-        ("raised", "state", "alarm", "limit", "gateway", "device", "point", "acked_by", "reemits", "id"),
-        [
-            (
-                show.when(one["raised"], one["raised_tq"], one["raised_utc"]),
-                show.words(f"central.state.{one['state']}"),
-                show.words(f"alarm.{one['what']}"),
-                show.amount(one["limit"], one["unit"]),
-                one["gw"],
-                one["device"],
-                one["point"],
-                one["acked_by"],
-                one["reemits"],
-                one["alarm"][:ID_SHOWN],
-            )
-            for one in found
-        ],
-    )
-    return OK
-
-
 def _trace(show: Show, *, data: Path, code: str) -> int:
     from central import queries
     from central.store import reader
@@ -244,41 +293,15 @@ def _trace(show: Show, *, data: Path, code: str) -> int:
     return OK if found else PROBLEM
 
 
-def _ack(show: Show, *, data: Path, alarm: str, person: str, pin_file: Any) -> int:
-    from central import commands, persons, queries
-    from central.settings import load
-    from central.store import reader, second_writer
-
-    gw, alarm = queries.alarm(reader(data), alarm)
-    db = second_writer(data)
-    known = load(data / "central.toml", required=False).person
-    persons.authenticate(db, known, person, _pin(show, pin_file))
-    command = commands.acknowledge(db, gw, alarm, person)
-    if show.as_json:
-        show.document({"command": command, "gw": gw, "alarm": alarm, "person": person})
-    else:
-        show.line("central.ack.sent", gw=gw, alarm=alarm, person=person)
-    return OK
-
-
 def _person_add(show: Show, *, data: Path, name: str, pin_file: Any) -> int:
-    from central import persons
-    from central.settings import Person, add_person
+    from central.settings import NAME_MAX, Person, add_person
+    from model.pin import hashed
 
-    if not (0 < len(name) <= 64 and name.isprintable()):
+    if not (0 < len(name) <= NAME_MAX and name.isprintable()):
         raise DoorpostError("person_name", name=name)
-    add_person(data / "central.toml", Person(name=name, pin=persons.hashed(_pin(show, pin_file, twice=True))))
+    add_person(data / "central.toml", Person(name=name, pin=hashed(rescue_cli.pin(show, pin_file, twice=True))))
     if show.as_json:
         show.document({"person": name})
     else:
         show.line("central.person.added", name=name)
     return OK
-
-
-def _pin(show: Show, file: Any, *, twice: bool = False) -> str:
-    """From the file, else asked for. Raises DoorpostError where nobody is there to be asked."""
-    if file is not None:
-        return str(file.read()).strip()
-    if not sys.stdin.isatty():
-        raise DoorpostError("pin_missing")
-    return str(click.prompt(show.words("central.pin"), hide_input=True, confirmation_prompt=twice, err=True))

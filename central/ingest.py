@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from central import again, derive, ledger, quarantine, witness
+from central import again, derive, incidents, ledger, presence, quarantine, witness
 from central.inbox import Message
 from central.store import Lane, Store, now
 from model.errors import ContractError
@@ -66,13 +66,15 @@ class Ingest:
         self._touched: dict[int, Lane] = {}
         self._answers: list[tuple[str, bytes]] = []
         self._born: set[str] = set()
+        self._heard: set[str] = set()
+        derive.once_more(store)
 
     def take(self, messages: Iterable[Message], dropped: int = 0) -> Outcome:
         """One transaction for all. Whatever the bytes are, only a failing database raises (apsw.Error).
 
         `dropped` counts batches for which there was no room.
         """
-        self._touched, self._answers, self._born = {}, [], set()
+        self._touched, self._answers, self._born, self._heard = {}, [], set(), set()
         with self._store.transaction():
             epoch = self._store.epoch
             for topic, payload in messages:
@@ -82,6 +84,8 @@ class Ingest:
             if self._store.epoch != epoch:
                 self._touched = {lane.id: lane for lane in self._store.lanes()}
             self._store.save(self._touched.values())
+            presence.heard(self._store.db, self._heard)
+            incidents.settle(self._store.db)
         return Outcome(self.acks(self._touched.values()), self._answers, self._born, self._store.epoch)
 
     def acks(self, lanes: Iterable[Lane]) -> dict[str, bytes]:
@@ -105,6 +109,7 @@ class Ingest:
                 return
             up = parse_up(topic)
             gw = up.gw
+            self._heard.add(gw)
             if up.what in STREAMS:
                 self._batch(up, topic, payload)
             elif up.what == "status":
@@ -121,6 +126,8 @@ class Ingest:
         except ContractError as err:
             self._store.problem(gw, err.code, refused=True)
             quarantine.keep(self._store, gw, topic, payload, err, same=payload)
+            if gw != NOBODY and err.code == "message_malformed":
+                self._unread(parse_up(topic), payload)
 
     # batches
 
@@ -133,6 +140,7 @@ class Ingest:
                 raise
             lane = self._lane(up.gw, head.store, head.stream)
             self._refuse(lane, topic, payload, err, head.first, head.last, same=payload)
+            self._unread(up, payload)
             return
         if Up(batch.gw, batch.stream) != up:
             raise ContractError("batch_foreign", gw=batch.gw, stream=batch.stream)
@@ -145,17 +153,22 @@ class Ingest:
             same = encode(msgspec.structs.replace(batch, sent=0))
             self._refuse(lane, topic, payload, err, batch.first, batch.last, same=same, records=records)
             if up.what == "alarm":
-                derive.from_quarantine(self._store, up.gw, [(r.k, bytes(r.b), r.t) for r in batch.recs])
+                derive.from_quarantine(self._store, batch)
             return
         for kind in {r.kind for r in fresh}:
             if KINDS.get(kind) != up.what:
                 count = sum(r.kind == kind for r in fresh)
                 self._store.problem(up.gw, "kind_unknown", refused=False, count=count)
         told = again.told(self._store, lane, fresh)
-        if up.what in ("alarm", "event"):
+        if up.what in ("alarm", "event", "audit"):
             derive.from_records(self._store, lane, [r for r in fresh if r.seq not in told])
-        elif up.what == "audit":
+            derive.from_again(self._store, lane, [r for r in fresh if r.seq in told])
+        if up.what == "audit":
             witness.keep(self._store, lane, fresh)
+
+    def _unread(self, up: Up, payload: bytes) -> None:
+        if up.what in ("alarm", "urgent"):
+            derive.unreadable(self._store, up.gw, payload)
 
     def _refuse(
         self,
@@ -169,8 +182,9 @@ class Ingest:
         same: bytes,
         records: Sequence[Record] = (),
     ) -> None:
-        """Into quarantine. A conflict is not settled: the gateway sees it by the acknowledgement's head, and forks."""
-        settled = error.code != "batch_conflict" and ledger.refuse(self._store, lane, first, last, error.code)
+        """Into quarantine. A conflict is settled up to the other history alone: the head of that tells the gateway, and it forks."""
+        end = error.at - 1 if isinstance(error, ledger.Conflict) else last
+        settled = ledger.refuse(self._store, lane, first, end, error.code)
         self._store.problem(lane.gw, error.code, refused=True)
         quarantine.keep(
             self._store, lane.gw, topic, payload, error, same=same, lane=lane, settled=settled, records=records
@@ -189,12 +203,13 @@ class Ingest:
         known = self._store.db.execute("SELECT session FROM gateway WHERE gw = ?", (gw,)).get
         if decode(payload, _State).state == "down":
             will = decode(payload, Will)
+            self._heard.discard(gw)
             if will.session == known:
                 self._store.db.execute("UPDATE gateway SET online = 0, since = ? WHERE gw = ?", (now(), gw))
             return
         birth = decode(payload, Birth)
         self._store.db.execute(
-            "INSERT OR REPLACE INTO gateway VALUES (?, ?, 1, ?, ?)", (gw, birth.session, now(), unpack(payload))
+            "INSERT OR REPLACE INTO gateway VALUES (?1, ?2, 1, ?3, ?4, ?3)", (gw, birth.session, now(), unpack(payload))
         )
         self._born.add(gw)
         ahead = []
@@ -234,7 +249,13 @@ class Ingest:
         )
         if not self._store.db.changes():
             self._store.problem(gw, "result_unexpected", refused=False)
-        elif (result.result, result.why) == ("refused", "alarm_not_open"):
+            return
+        self._store.db.execute(
+            "UPDATE alarm SET dirty = 1 FROM command WHERE command.id = ? AND (alarm.id, alarm.gw) = (alarm, command.gw) "
+            "AND lift IS NOT NULL",
+            (result.id,),
+        )
+        if (result.result, result.why) == ("refused", "alarm_not_open"):
             derive.unknown_there(self._store, gw, result.id)
 
 

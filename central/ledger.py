@@ -11,17 +11,27 @@ WINDOW = 8 * BATCH_MAX_RECORDS
 """What a gateway may have in flight: a range further away is not believed to be refused."""
 
 
+class Conflict(ContractError):
+    """`at` is the first number that is seen to be stored with another history."""
+
+    def __init__(self, batch: Batch, at: int) -> None:
+        super().__init__("batch_conflict", first=batch.first, last=batch.last)
+        self.at = at
+
+
 def take(store: Store, lane: Lane, batch: Batch, records: list[Record]) -> list[Record]:
     """Take the records of a verified batch, and what it declares as lost. Returns the new ones.
 
-    Raises ContractError, with nothing changed: `batch_conflict` where another history is stored already (the head in
-    the acknowledgement shows the gateway where they part), `batch_chain` where it does not lead to the rows above.
+    Raises ContractError, with nothing changed: Conflict where another history is stored already, `batch_chain` where it
+    does not lead to the rows above.
     """
     first, last, prev = batch.first, batch.last, bytes.fromhex(batch.prev)
     stored = store.hashes(lane, first, last) if first <= lane.top else {}
     before = lane.head if first == lane.upto + 1 and lane.head else store.hash_at(lane, first - 1)
-    if before not in (None, prev) or (stored and any(stored.get(r.seq, r.hash) != r.hash for r in records)):
-        raise ContractError("batch_conflict", first=first, last=last)
+    if before not in (None, prev):
+        raise Conflict(batch, first - 1)
+    if stored and (other := next((r.seq for r in records if stored.get(r.seq, r.hash) != r.hash), None)):
+        raise Conflict(batch, other)
     after = store.seam(lane, last + 1) if last < lane.top else None
     if records and after not in (None, records[-1].hash):
         raise ContractError("batch_chain", first=first, last=last)

@@ -2,9 +2,11 @@
 
 CREATE TABLE centre (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    epoch INTEGER NOT NULL  -- `ingest` of the acknowledgements: raised when this database turns out to be older than its gateways
+    epoch INTEGER NOT NULL,  -- `ingest` of the acknowledgements: raised when this database turns out to be older than its gateways
+    derived INTEGER NOT NULL DEFAULT 0,  -- 0: the records are to be gone through once more for what this version derives from them
+    cut_off INTEGER  -- since when `central run` has no connection to its broker, if it runs; NULL while it has one
 );
-INSERT INTO centre VALUES (1, 1);
+INSERT INTO centre (one, epoch, derived) VALUES (1, 1, 1);
 
 -- One stream of one store of one gateway, with its watermark.
 CREATE TABLE lane (
@@ -116,7 +118,8 @@ CREATE TABLE gateway (
     session TEXT NOT NULL,
     online INTEGER NOT NULL,
     since INTEGER NOT NULL,
-    birth BLOB NOT NULL
+    birth BLOB NOT NULL,
+    heard INTEGER NOT NULL DEFAULT 0  -- when it was heard last, to the second
 ) WITHOUT ROWID;
 
 -- Derived from alarm.* records and urgent messages, which may come in any order.
@@ -138,7 +141,96 @@ CREATE TABLE alarm (
     seq INTEGER,  -- the last record about it
     urgent_only INTEGER NOT NULL,  -- no record has followed the urgent message yet
     quarantined INTEGER NOT NULL,  -- known only from a batch in quarantine
+    lift TEXT,                     -- where it calls for a rescue
+    incident TEXT,
+    start INTEGER,                 -- of its part in that, as far as is known
+    stop INTEGER,
+    gone INTEGER,
+    latest INTEGER,  -- when it had begun beyond doubt
+    sealed INTEGER,  -- until when, beyond doubt, nobody had answered it and nothing ended it
+    dirty INTEGER NOT NULL DEFAULT 0,  -- its incident is to be derived again before the commit
     PRIMARY KEY (id, gw)
+) WITHOUT ROWID;
+CREATE INDEX alarm_lift ON alarm (gw, lift) WHERE lift IS NOT NULL;
+CREATE INDEX alarm_incident ON alarm (incident) WHERE incident IS NOT NULL;
+CREATE INDEX alarm_dirty ON alarm (gw) WHERE dirty;
+CREATE INDEX alarm_unreadable ON alarm (gw) WHERE what = 'unreadable' AND ended IS NULL;
+
+-- Each transition of a lift's alarm once, whether it came as a record, by an urgent message, in quarantine or in several ways.
+CREATE TABLE step (
+    alarm TEXT NOT NULL,
+    gw TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    mono INTEGER NOT NULL,
+    t INTEGER NOT NULL,
+    part TEXT NOT NULL,  -- which of several of a kind at one moment
+    tq TEXT NOT NULL,
+    err_ms INTEGER,
+    received INTEGER NOT NULL,
+    place INTEGER,  -- its record, else `body`
+    body BLOB,
+    PRIMARY KEY (alarm, gw, kind, boot, mono, t, part)
+) WITHOUT ROWID;
+
+-- One rescue as the desk sees it: derived from steps and commands, by `central/incidents.py`.
+CREATE TABLE incident (
+    id TEXT PRIMARY KEY,  -- id@gateway of its first alarm
+    key TEXT NOT NULL,    -- of its lift
+    over INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    doc BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX incident_order ON incident (over, since);
+CREATE INDEX incident_ended ON incident (doc ->> 'ended') WHERE over;
+CREATE INDEX incident_key ON incident (key);
+
+-- The lifts as lift.file/1 or, without one, an alarm or a test names them. Those with one `key` are one lift.
+CREATE TABLE lift (
+    gw TEXT NOT NULL,
+    lift TEXT NOT NULL,
+    key TEXT NOT NULL,
+    place INTEGER NOT NULL DEFAULT 0,  -- of the newest record about it
+    state TEXT,
+    rescue TEXT,
+    registration TEXT,
+    name TEXT,
+    address TEXT,
+    maintainer TEXT,
+    inspection_due TEXT,
+    dirty INTEGER NOT NULL DEFAULT 1,
+    PRIMARY KEY (gw, lift)
+) WITHOUT ROWID;
+CREATE INDEX lift_key ON lift (key);
+CREATE INDEX lift_dirty ON lift (gw) WHERE dirty;
+CREATE INDEX lift_rescue ON lift (rescue) WHERE rescue IS NOT NULL;
+CREATE INDEX lift_registration ON lift (registration) WHERE registration IS NOT NULL;
+
+-- Derived from lift.test/1, the last ones of each lift: never alarms. `begun`, `passed` and `failed` are the places of the records that say so.
+CREATE TABLE lift_test (
+    test TEXT NOT NULL,
+    gw TEXT NOT NULL,
+    lift TEXT NOT NULL,
+    received INTEGER NOT NULL,
+    begun INTEGER,
+    passed INTEGER,
+    failed INTEGER,
+    took_ms INTEGER,
+    why TEXT,
+    by TEXT,
+    PRIMARY KEY (test, gw)
+) WITHOUT ROWID;
+CREATE INDEX lift_test_lift ON lift_test (gw, lift);
+
+-- Derived from time.anchor/1: the best of each boot, by which its records lie on the calendar.
+CREATE TABLE anchor (
+    gw TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    mono INTEGER NOT NULL,
+    utc INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    err_ms INTEGER,
+    PRIMARY KEY (gw, boot)
 ) WITHOUT ROWID;
 
 -- Derived from scan/1 and tag.seen/1.
@@ -157,19 +249,32 @@ CREATE TABLE command (
     id TEXT PRIMARY KEY,
     gw TEXT NOT NULL,
     cmd BLOB NOT NULL,
+    name TEXT NOT NULL DEFAULT 'alarm.ack',
     alarm TEXT,
     issuer TEXT NOT NULL,
     made INTEGER NOT NULL,
     expires INTEGER,
     result TEXT,
     why TEXT,
-    result_at INTEGER
+    result_at INTEGER,
+    auto INTEGER NOT NULL DEFAULT 0  -- nobody gave it: what was said of one alarm of an incident goes to the others
 ) WITHOUT ROWID;
 CREATE INDEX command_open ON command (gw) WHERE result IS NULL OR result = 'accepted';
+CREATE INDEX command_alarm ON command (alarm);
 
 -- Wrong PINs in a row, and until when the next try is not even looked at.
 CREATE TABLE wrong_pin (
-    person TEXT PRIMARY KEY,
+    person TEXT NOT NULL,
+    place TEXT NOT NULL,  -- from where; '' for all places together
     count INTEGER NOT NULL,
-    locked_until INTEGER NOT NULL
+    locked_until INTEGER NOT NULL,
+    PRIMARY KEY (person, place)
+) WITHOUT ROWID;
+
+-- From where a person has logged in of late.
+CREATE TABLE right_pin (
+    person TEXT NOT NULL,
+    place TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (person, place)
 ) WITHOUT ROWID;

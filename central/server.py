@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from central.commands import Outbox
+from central import standing
 from central.ingest import Outcome
 from central.intake import Intake
 from central.locks import coordinate
+from central.outbox import Outbox
 from central.settings import USER
 from central.store import Store
 from model.errors import ContractError, LinkError
@@ -42,6 +43,7 @@ class Server(Intake):
 
     def _open(self) -> Store:
         store = super()._open()
+        standing.cut_off(store)
         self._outbox = Outbox(store, private_key(self._data / "central.key"))
         return store
 
@@ -70,8 +72,10 @@ class Server(Intake):
         await self._echo(link)
         if not self._shared:
             await link.unsubscribe(ALL_ACKS)
+        standing.connected(self._store)
 
     async def _farewell(self, link: MqttLink) -> None:
+        standing.cut_off(self._store)
         try:
             async with asyncio.timeout(GOODBYE_TIMEOUT_S):
                 await link.publish(CENTRAL_STATUS, self._status("down"), retain=True)

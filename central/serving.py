@@ -45,6 +45,28 @@ def worker(show: Show, *, data: Path, name: str, **wire: Any) -> int:
     return 0
 
 
+def desk(show: Show, *, data: Path, listen: str, cert: Path | None, key: Path | None) -> int:
+    from central.desk.access import is_loopback
+    from central.desk.listen import Tls, serve
+
+    _log()
+    if (cert is None) != (key is None):
+        raise SettingsError("desk_tls_half")
+    tls = Tls(cert, key) if cert and key else None
+
+    def ready(host: str, url: str) -> None:
+        if tls is None and not is_loopback(host):
+            print(show.words("central.desk.plain"), file=sys.stderr, flush=True)
+        show.document({"ready": True, "url": url})
+
+    asyncio.run(serve(data, listen, show.lang, tls, ready))
+    return 0
+
+
+def _log() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+
+
 def _wire(
     data: Path,
     *,
@@ -59,7 +81,7 @@ def _wire(
     from central.settings import USER, load
     from sync.mqtt import MqttSettings
 
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    _log()
     sync = load(config or data / "central.toml", required=config is not None).sync
     url = broker or sync.broker
     if url is None:

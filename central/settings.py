@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from model.errors import DoorpostError, SettingsError
 
 USER = "central"
+NAME_MAX = 64
+"""Of a person's name."""
 
 
 class _Part(BaseModel):
@@ -31,13 +33,33 @@ class Sync(_Part):
 class Person(_Part):
     """Who may acknowledge. `pin` is a hash made by `person add`."""
 
-    name: Annotated[str, Field(min_length=1, max_length=64)]
+    name: Annotated[str, Field(min_length=1, max_length=NAME_MAX)]
     pin: Annotated[str, Field(pattern=r"^scrypt(\$[0-9]+){3}(\$[A-Za-z0-9+/]+=*){2}$")]
+
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Targets(_Part):
+    """What the desk's clocks and the report measure by; all of it proposed, for the contract or the city to say otherwise.
+
+    Seconds: `ack_s` and `arrive_s` from the call, `dispatch_s` from the acknowledgement, `release_s` from the arrival, which
+    nothing is measured by unless it is given. `test_h`: hours within which a lift's alarm must have passed its test;
+    `offline_s`: after that long without a word a gateway counts as offline.
+    """
+
+    ack_s: Seconds = 30
+    dispatch_s: Seconds = 300
+    arrive_s: Seconds = 1800
+    release_s: Seconds | None = None
+    test_h: Seconds = 72
+    offline_s: Seconds = 300
 
 
 class Settings(_Part):
     sync: Sync = Sync()
     person: list[Person] = []
+    rescue: Targets = Targets()
 
 
 def load(path: Path, *, required: bool) -> Settings:
@@ -58,13 +80,13 @@ def load(path: Path, *, required: bool) -> Settings:
 def _why(err: Exception) -> str:
     if isinstance(err, ValidationError):
         return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in err.errors())
-    return str(err)
+    return err.strerror or str(err) if isinstance(err, OSError) else str(err)
 
 
 def add_person(path: Path, person: Person) -> None:
     """Append a person to the file; everything else in it stays as it is. Raises DoorpostError for a known name."""
     if any(known.name == person.name for known in load(path, required=False).person):
-        raise DoorpostError("person_known", name=person.name)
+        raise DoorpostError("person_known", name=person.name, path=path)
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     # a JSON string is a TOML string
     table = f"\n[[person]]\nname = {json.dumps(person.name, ensure_ascii=False)}\npin = {json.dumps(person.pin)}\n"

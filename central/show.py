@@ -18,23 +18,30 @@ class Show:
         self.lang = lang
         self.as_json = as_json
 
-    def words(self, key: str, **params: object) -> str:
+    def words(self, key: str, /, **params: object) -> str:
         return text(key, self.lang, **params)
 
     def document(self, data: object) -> None:
         print(json.dumps(data, ensure_ascii=False), flush=True)
 
-    def line(self, key: str, **params: object) -> None:
+    def line(self, key: str, /, **params: object) -> None:
         print(self.words(key, **params), flush=True)
 
-    def when(self, t: int | None, tq: Sequence[Any] | None, utc: int | None) -> str:
-        """Where it lies on the calendar; else what the gateway's clock said, marked where nobody had set that."""
-        if utc is not None:
-            return local_time(utc)
-        return self.words("central.clock_unset", time=local_time(t)) if tq and tq[0] == "unknown" else local_time(t)
+    def remark(self, key: str, /, **params: object) -> None:
+        print(self.words(key, **params), file=sys.stderr, flush=True)
+
+    def when(self, t: int | None, tq: Sequence[Any] | None, utc: int | None, *, doubtful: bool = False) -> str:
+        """Where it lies on the calendar; else what the gateway's clock said. Marked where nobody had set that, or it cannot be so."""
+        time = local_time(t if utc is None else utc)
+        unset = utc is None and tq is not None and tq[0] == "unknown"
+        return self.words("central.clock_unset", time=time) if unset or doubtful else time
 
     def amount(self, value: float | None, unit: str | None) -> str:
-        return "" if value is None else amount(value, unit or "1")
+        if value is None:
+            return ""
+        if unit == "s":
+            value, unit = next(((value / s, name) for s, name in _LONG if value >= s and value % s == 0), (value, unit))
+        return amount(value, unit or "1")
 
     def record(self, one: dict[str, Any]) -> None:
         """As `doorpost store tail` shows it, with its gateway."""
@@ -71,6 +78,10 @@ class Show:
         print("\n→ ".join(filter(None, (what, advice))), file=sys.stderr, flush=True)
 
 
+_LONG = ((3600, "h"), (60, "min"))
+"""Seconds that people count in more."""
+
+
 def local_time(micros: int | None) -> str:
     """A time (us, UTC) on this machine's clock; one that no calendar holds as the number that it is."""
     if micros is None:
@@ -79,3 +90,39 @@ def local_time(micros: int | None) -> str:
         return datetime.fromtimestamp(micros / 1e6).astimezone().isoformat(" ", "seconds")
     except (OverflowError, ValueError, OSError):
         return str(micros)
+
+
+def minutes(seconds: float) -> str:
+    """As a clock shows it."""
+    whole = int(seconds)
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
+
+
+_WHYS = (
+    "acked_by",
+    "not_now",
+    "alarm_not_open",
+    "untaken",
+    "reason_missing",
+    "not_a_person",
+    "ended_at",
+    "injured_more_than_persons",
+)
+
+
+def why(said: str, lang: str) -> str:
+    """In words, where it is one of the reasons that gateways and the centre give as codes; what a person wrote stays as it is."""
+    code, _, rest = said.partition(" ")
+    if code == "not_now":
+        rest = _word("rescue_state", rest, lang)
+    if code == "ended_at":
+        gw, _, via = rest.partition(" ")
+        rest = f"{gw} ({_word('central.via', via, lang)})"
+    return text(f"central.why.{code}", lang, rest=rest) if code in _WHYS else said
+
+
+def _word(section: str, name: str, lang: str) -> str:
+    """As it is where there is no such word."""
+    said = text(f"{section}.{name}", lang)
+    return name if said == f"{section}.{name}" else said

@@ -4,7 +4,7 @@ import fcntl
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ SEQ_BITS = 40
 _PAGE_BYTES = 8192
 """Of a new database: a batch fills several, and fewer of them are less work at each commit."""
 _BUSY_MS = 10_000
+_TURN = "writer.lock"
 _SCHEMA = Path(__file__).with_name("schema.sql")
-_VERSION = 2
+_VERSION = 3
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,21 @@ def second_writer(data: Path) -> apsw.Connection:
     # the ingesting connection alone checkpoints
     db.pragma("wal_autocheckpoint", 0)
     return db
+
+
+@contextmanager
+def turn(data: Path) -> Iterator[None]:
+    """Queue with the other writers, processes and threads: SQLite would sleep and try again, and keep all threads waiting."""
+    with open(data / _TURN, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def writing(data: Path) -> Iterator[apsw.Connection]:
+    """A `second_writer` whose turn it is. All others wait until its end. Raises DoorpostError where there is no database."""
+    with closing(second_writer(data)) as db, turn(data):
+        yield db
 
 
 def _beside(data: Path, flags: int) -> apsw.Connection:
@@ -109,7 +125,7 @@ class Store:
         self.db.pragma("journal_mode", "WAL")
         self.db.pragma("synchronous", "FULL")
         self._prepare(data)
-        self._turn = open(data / "writer.lock", "a")
+        self._turn = open(data / _TURN, "a")
         self.commit_s = 0.0
         """How long the last commit took."""
         self.epoch = 0
