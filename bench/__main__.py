@@ -15,7 +15,26 @@ from bench import machine, table
 from bench.options import Options
 from bench.report import Target
 
-NAMES = ("append", "disk", "way", "drain", "resume", "alarm", "idle", "flat", "rtu", "tcp", "buses")
+NAMES = (
+    "append",
+    "disk",
+    "way",
+    "drain",
+    "resume",
+    "alarm",
+    "lift",
+    "lift_idle",
+    "lifts1000",
+    "idle",
+    "flat",
+    "rtu",
+    "tcp",
+    "buses",
+    "llrp",
+    "camera",
+    "decode",
+    "identify",
+)
 HERE = Path(__file__).parent.parent
 RESULTS = HERE / ".cache" / "bench"
 TOOLS = HERE / ".venv-bench" / "bin"

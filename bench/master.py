@@ -22,6 +22,7 @@ class Context:
     """All that a bus needs of a gateway."""
 
     device = "bench"
+    problem: DriverError | None = None
 
     def __init__(self) -> None:
         self.clock: Clock = SystemClock()

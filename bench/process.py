@@ -125,11 +125,15 @@ class Process(Watched):
             self.check()
         return line
 
-    def ask(self, line: str) -> bytes:
-        """Write a line to it and return the next that it prints."""
+    def tell(self, line: str) -> None:
+        """Write a line to it."""
         assert self._process.stdin
         self._process.stdin.write(line.encode() + b"\n")
         self._process.stdin.flush()
+
+    def ask(self, line: str) -> bytes:
+        """Write a line to it and return the next that it prints."""
+        self.tell(line)
         return self.line()
 
 

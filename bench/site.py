@@ -45,7 +45,9 @@ class Site:
         self.directory = directory
         users = {user: f"{user}-secret" for user in ("central", *gateways)}
         for user, secret in users.items():
-            (directory / f"{user}.password").write_text(secret)
+            file = directory / f"{user}.password"
+            file.touch(0o600)  # as an installation has it: there is nothing to warn of
+            file.write_text(secret)
         self.broker = Broker(users, directory / "broker", program="mosquitto")
         self.centre_data = directory / "centre"
 
