@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from drivers.camera.driver import CameraDevice
-from model.observation import Scan
+from model.observation import Poll, Scan
 from support.camera import camera, qr
 from support.driver_bench import GARBAGE, Bench, BenchContext, Manner, nobody
 
@@ -14,7 +14,7 @@ class Snapshot(Bench):
     """Each word is a picture with another code."""
 
     family, name = "camera", "snapshot"
-    complaints = {"absent": "camera_gone"}  # noqa: RUF012
+    complaints = {"absent": "camera_absent"}  # noqa: RUF012
     moments = 4
 
     def __init__(self, directory: Path) -> None:
@@ -25,8 +25,8 @@ class Snapshot(Bench):
     def driver(self, context: BenchContext, patience_s: float, port: str | None = None) -> CameraDevice:
         return camera(port or self._path, context)
 
-    def number(self, observation: Scan) -> int:
-        return int(observation.data)
+    def number(self, observation: Scan | Poll) -> int | None:
+        return int(observation.data) if isinstance(observation, Scan) else None  # a poll says how the pictures are
 
     @property
     def absent(self) -> str:

@@ -2,12 +2,13 @@
 
 from drivers.scanner.config import ScannerConfig
 from drivers.scanner.driver import ScannerDevice
-from firmware_sim.scanner import ACK, DECODE_DATA, EAN13, packet
+from firmware_sim.scanner_ssi import ACK, DECODE_DATA, EAN13, packet
 from model.observation import Scan
 from support.driver_bench import DEVICE, IMPATIENT_S, BenchContext
 from support.line_bench import LineBench
 
 HOST_ACK = bytes.fromhex("04 D0 04 00 FF 28")
+HOST_NAK_RESEND = bytes.fromhex("05 D1 04 00 01 FF 25")
 HOST_SCAN_ENABLE = bytes.fromhex("04 E9 04 00 FF 0F")
 MODBUS_REPLY = bytes.fromhex("01 04 04 01 31 02 22 2A CE")
 
@@ -43,7 +44,7 @@ class Lines(LineBench):
 class Ssi(LineBench):
     family, name = "scanner", "ssi"
     stranger = b"\x02]E06901234567892\r"
-    impatient = {"drivers.scanner.driver.ANSWER_S": IMPATIENT_S}  # noqa: RUF012
+    impatient = {"drivers.scanner.ssi_session.ANSWER_S": IMPATIENT_S}  # noqa: RUF012
 
     def driver(self, context: BenchContext, patience_s: float, port: str | None = None) -> ScannerDevice:
         settings = {
@@ -64,3 +65,5 @@ class Ssi(LineBench):
     def hear(self, asked: bytes) -> None:
         if HOST_SCAN_ENABLE in asked:
             self.speak(packet(ACK))
+        if HOST_NAK_RESEND in asked and self._n:
+            self.speak(self.word(self._n), self._n)

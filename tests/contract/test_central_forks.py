@@ -255,3 +255,31 @@ def test_clone_whose_later_batch_comes_first(centre: Centre) -> None:
     centre.take(again(one, 6).batch())
     assert (centre.counts["quarantine"], centre.counts["resolved"]) == (0, 1)
     assert centre.whole
+
+
+@pytest.mark.parametrize("first", [6, 7])
+def test_clone_whose_later_batch_lies_within_ours(centre: Centre, first: int) -> None:
+    """The way to it is settled, so that its head is told: without that nobody would learn of it, and the lane stand still."""
+    one, other = Source(count=first - 1), Source(count=first - 1)
+    one.write(*(("reading.poll/1", b'{"one":%d}' % n) for n in range(8)))
+    other.write(*(("reading.poll/1", b'{"other":%d}' % n) for n in range(8)))
+    centre.take(one.batch(1, first - 1), other.batch(9, 10))
+    said = centre.ack(one, one.batch(first, 12))
+    assert (said["upto"], said["head"], said["refused"]) == (10, other.hash(10).hex(), [[first, 8, "batch_conflict"]])
+    assert one.hash(10).hex() != said["head"]
+    theirs = centre.ask("reading", *range(1, 13))
+    assert max(n for n in theirs if theirs[n] == one.hash(n).hex()) == first - 1
+    centre.take(again(one, first).batch())
+    assert (centre.counts["quarantine"], centre.counts["resolved"]) == (0, 1)
+    assert centre.whole
+
+
+def test_a_conflict_above_a_hole_settles_no_hole(centre: Centre) -> None:
+    """What is missing below it may still come; what lies behind another history settles nothing."""
+    one, other = Source(count=5), Source(count=5)
+    one.write(*(("reading.poll/1", b'{"one":%d}' % n) for n in range(10)))
+    other.write(*(("reading.poll/1", b'{"other":%d}' % n) for n in range(10)))
+    centre.take(one.batch(1, 5), other.batch(10, 11))
+    assert centre.ack(one, one.batch(12, 15))["missing"] == [[6, 9]]
+    assert centre.ack(one, one.batch(8, 15))["missing"] == [[6, 7]]
+    assert centre.ack(one, one.batch(6, 7))["head"] == other.hash(11).hex()

@@ -99,6 +99,7 @@ async def test_batch_to_acknowledgement(broker: Broker, start: StartCentre) -> N
             "unaccounted": 0,
             "problems": [],
             "checkpoints": {"gw-1": {"verified": 0, "bad": 0, "unverified": 0, "bad_first": []}},
+            "witness": [],
         },
     )  # fmt: skip
 

@@ -316,6 +316,7 @@ async def _part(wire: Wire, shared: dict[Stream, int], odd: list[str], junk: byt
 
     answering = asyncio.create_task(answer())
     ends = {stream: min(8, shared[stream]) for stream in HEARD}
+    ends[Stream.EVENT] = min(7, shared[Stream.EVENT])  # the acknowledgement says that 8 is another
     async with asyncio.timeout(STUCK_S):
         while not journal.sealed or any(journal.last(stream) < 8 - ends[stream] for stream in HEARD):
             await changed.wait()

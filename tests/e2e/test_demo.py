@@ -1,24 +1,40 @@
 """`doorpost demo` as a user starts it: the story to its end, and all that it started gone, however it ends."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
 import sys
 from asyncio import StreamReader
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(300)  # one may have to wait for another
+
+
+@pytest.fixture(autouse=True)
+def one_at_a_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """In whatever process the tests run: of two that begin in one moment both would find the same port free."""
+    with open(tmp_path_factory.getbasetemp().parent / "demo.lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 async def demo(*options: str) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "gateway.cli", "demo", "--headless", *options, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
     )
+
+
+def kill(process: Process) -> None:
+    with suppress(ProcessLookupError):  # it has ended
+        process.kill()
 
 
 def processes(directory: Path) -> list[str]:
@@ -50,9 +66,12 @@ async def gone(directory: Path) -> None:
 
 async def test_the_story_ends_well(tmp_path: Path) -> None:
     """With either broker, side by side."""
-    async with asyncio.TaskGroup() as stories:
+    # where one fails the other is not left to the tests that follow
+    async with AsyncExitStack() as ended, asyncio.TaskGroup() as stories:
         for broker in ("mosquitto", "amqtt"):
             process = await demo("--lang", "en", "--json", "--broker", broker, "--keep", str(tmp_path / broker))
+            ended.push_async_callback(process.wait)
+            ended.callback(kill, process)
             # then the port of its page is taken, and the next one finds another
             await until_told(process.stderr, "The door is open")
             stories.create_task(ended_well(process, broker))
@@ -85,6 +104,25 @@ async def ended_well(process: Process, broker: str) -> None:
         assert device["sent"] == device["arrived"] + sum(device["missing"].values())
     assert document["wire"]["door-scanner"]["missing"] == {}
     assert {dead["why"] for dead in document["dead_times"]} >= {"first", "crash"}
+
+
+async def test_a_passenger_is_rescued(tmp_path: Path) -> None:
+    """The other story: one alarm through a dead network and a power cut, then one that is late; each once, as it was on the wires."""
+    process = await demo("--scenario", "lift-trapped", "--lang", "en", "--json", "--keep", str(tmp_path / "site"))
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    document: dict[str, Any] = json.loads(out.decode().splitlines()[-1])
+    assert document["problems"] == []
+    for rescue in document["rescues"]:
+        kinds = [line["kind"] for line in rescue["timeline"]]
+        wires = {line["wire"] for line in rescue["timeline"]}
+        assert (kinds[0], kinds[-1]) == ("alarm.raised/1", "alarm.ended/1")
+        assert {"press", "yellow", "green", "voice", "badge", "key"} <= wires
+        assert len(rescue["incidents"]) == 1
+    first, late = document["rescues"]
+    assert {"sms", "dialler"} <= {line["wire"] for line in first["timeline"]}
+    assert "arrive" in late["overdue"]
+    assert processes(tmp_path) == []
 
 
 async def test_interrupted_it_stops_everything(tmp_path: Path) -> None:

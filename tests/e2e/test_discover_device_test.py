@@ -1,5 +1,6 @@
 """`doorpost device test`: where it ends between port and values, with the gateway and without it."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from gateway.cli import tree
 from gateway.examine import Step, examine
 from gateway.settings.load import load
 from gateway.status import Problem
+from support.camera import qr
 from support.sims import StartSim
 from support.small_gateway import doorpost, gateway, settings, start
 
@@ -115,6 +117,50 @@ async def test_a_scanner_is_listened_to(sim: StartSim, tmp_path: Path) -> None:
     await gun.command("scan", text="6901234567892", symbology="]E0")
     out, err = await testing.communicate()
     assert (testing.returncode, out.decode(), err) == (0, "✓ 6901234567892  ]E0\n", b"")
+
+
+@pytest.mark.parametrize(
+    ("kind", "driver", "words"),
+    [
+        ("scanner", "scanner", ("scan a code", "doorpost scan dev1")),
+        ("id12la", "card_em4100", ("hold a card", "antenna")),
+    ],
+)
+async def test_a_silent_device_is_not_judged(
+    sim: StartSim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, driver: str, words: tuple[str, str]
+) -> None:
+    """A person is told what to show to it, and what it does not prove that nothing came."""
+    monkeypatch.setattr("gateway.examine.LISTEN_S", 0.05)
+    one = await sim(kind, "--every", "0")
+    config = settings(tmp_path, ("device", {"id": "dev1", "driver": driver, "port": one.endpoint}))
+    told = await asyncio.to_thread(CliRunner().invoke, tree("en"), ["device", "test", "dev1", "--config", str(config)])
+    *_, invited, end = told.stdout.splitlines()
+    assert told.exit_code == 0
+    assert words[0] in invited
+    assert "proves nothing" in end
+    assert words[1] in end
+
+
+async def test_a_camera_that_sees_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked to scan or to hold a tag."""
+    monkeypatch.setattr("gateway.examine.LISTEN_S", 0.05)
+    qr(tmp_path / "qr.png", "of no format that is looked for")
+    camera = {"id": "dev1", "driver": "camera", "source": str(tmp_path / "qr.png"), "formats": ["Code128"]}
+    config = settings(tmp_path, ("device", camera))
+    told = await asyncio.to_thread(CliRunner().invoke, tree("en"), ["device", "test", "dev1", "--config", str(config)])
+    assert "show a code to the camera" in told.stdout
+    assert "light, sharpness" in told.stdout
+
+
+async def test_a_camera_with_a_code_in_view(tmp_path: Path) -> None:
+    """What it says by itself of its pictures is not what it is listened to for."""
+    qr(tmp_path / "qr.png", "HERE")
+    camera = {"id": "dev1", "driver": "camera", "source": str(tmp_path / "qr.png")}
+    steps = await steps_of(settings(tmp_path, ("device", camera)), "dev1")
+    assert ends(steps) == [("health", True), ("listen", None), ("values", True), ("values", True)]
+    pictures, code = (step.observation for step in steps[2:])
+    assert pictures and pictures["points"]["frame_age"]["unit"] == "s"
+    assert code and code["text"] == "HERE"
 
 
 async def test_a_device_that_polls_by_itself(tmp_path: Path) -> None:

@@ -16,13 +16,14 @@ from drivers.common.tap import TAPS, Heard, Tap, listen
 from drivers.common.transport import open_transport
 from drivers.scanner.config import ScannerConfig
 from drivers.scanner.driver import ScannerDevice
+from gateway import recording
 from gateway.alone import alone
 from gateway.cli import tree
 from gateway.settings.load import load
 from model.errors import TransientError
 from support.context import MemoryContext, running, until
 from support.sims import StartSim
-from support.small_gateway import gateway, settings, start
+from support.small_gateway import doorpost, gateway, settings, start
 
 
 def scanner(endpoint: str) -> tuple[str, dict[str, Any]]:
@@ -134,6 +135,29 @@ async def test_recorded_without_a_gateway(sim: StartSim, tmp_path: Path) -> None
         pass
 
 
+async def test_a_reader_that_speaks_first(sim: StartSim, tmp_path: Path) -> None:
+    """Its recording is that reader for each client. One that was made without its set-up is told to be of less use."""
+    reader = await sim("llrp", "--every", "0.05", "--listen", "127.0.0.1:0")
+    file, late, data = tmp_path / "dock1.jsonl", tmp_path / "late.jsonl", tmp_path / "data"
+
+    def dock(endpoint: str) -> Path:
+        return settings(tmp_path, ("device", {"id": "dock1", "driver": "rfid_llrp", "port": endpoint}))
+
+    recording = await start("device", "record", "dock1", file, "--config", dock(reader.endpoint))
+    await until(lambda: file.exists() and len(lines(file)) > 20)
+    recording.send_signal(signal.SIGINT)
+    _, err = await recording.communicate()
+    assert b"--config" not in err
+    async with gateway(dock(reader.endpoint), data):
+        _, out, err_ = await doorpost("device", "record", "dock1", late, "--data", data, "--seconds", "0.5")
+    assert "sent 0" in out
+    assert "--config" in err_
+    again = await sim("replay", str(file), "--listen", "127.0.0.1:0")
+    for _ in range(2):
+        async with alone(load(dock(again.endpoint)), "dock1") as (_, watch):
+            assert (await anext(watch))["kind"] == "tag"
+
+
 async def test_a_modbus_device_recorded_is_that_device_again(sim: StartSim, tmp_path: Path) -> None:
     """Its values are those that went over the wire, each in its turn; nothing is asked that was not asked then."""
     bus: dict[str, Any] = {"id": "rs485", "driver": "modbus_rtu"}
@@ -193,3 +217,15 @@ def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     told = record(tmp_path, "scan2", tmp_path / "t")
     assert (told.exit_code, told.stderr.splitlines()[0]) == (1, "there is no device scan2")
     assert not (tmp_path / "t").exists()
+
+
+async def test_a_reader_with_contacts_still_tells_who_was_there(sim: StartSim, tmp_path: Path) -> None:
+    """Of a device that only measures a recording is no secret; of one that identifies it is."""
+    reader = await sim("llrp", "--every", "0")
+    file = settings(tmp_path, ("device", {"id": "gate", "driver": "rfid_llrp", "port": reader.endpoint}))
+    with file.open("a") as more:
+        more.write("inputs = { door = { gpi = 1 } }\n")
+    async with alone(load(file), "gate") as (device, _):
+        async for header in recording.record(device, 0.01):
+            assert header["personal"] is True
+            break

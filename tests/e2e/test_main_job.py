@@ -11,8 +11,9 @@ import pytest
 
 from central import queries
 from central.store import reader
+from gateway.demo.cold_room.site import BOARD, LIFT, PROBE_1, ColdRoom
 from gateway.demo.processes import ProgramFailed
-from gateway.demo.site import BOARD, LIFT, PERSON, PROBE_1, Site
+from gateway.demo.site import Site
 from gateway.demo.witness import Witness, settled, value
 from support.asyncapi import validate
 from sync.mqtt import MqttLink, MqttSettings
@@ -21,8 +22,8 @@ pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
-    one = Site(tmp_path / "site")
+async def site(tmp_path: Path) -> AsyncIterator[ColdRoom]:
+    one = ColdRoom(tmp_path / "site")
     try:
         await one.start()
         yield one
@@ -64,7 +65,7 @@ async def relay(site: Site, name: str, state: float) -> None:
     await Witness(site).gateway(lambda s: value(s, "board", name) == state)
 
 
-async def test_the_whole_way_speaks_the_contract(site: Site) -> None:
+async def test_the_whole_way_speaks_the_contract(site: ColdRoom) -> None:
     """Every message on the broker, both ways and over a kill -9, is one of the published contract; the counts agree."""
     heard: list[tuple[str, bytes]] = []
     settings = MqttSettings(site.broker.url, "central", site.directory / "central.password")
@@ -99,13 +100,14 @@ async def test_the_whole_way_speaks_the_contract(site: Site) -> None:
     await online(site)
     await relay(site, "relay3", 1)
 
+    (person,) = site.persons
     with pytest.raises(ProgramFailed):
-        await site.ask_central("ack", call["alarm"], "--as", "Nobody", "--pin-file", str(site.directory / "pin"))
+        await site.ask_central("ack", call["alarm"], "--as", "Nobody", *site.identified(person)[2:])
     for one in (high, call):
-        await site.ask_central("ack", one["alarm"], "--as", PERSON, "--pin-file", str(site.directory / "pin"))
+        await site.ask_central("ack", one["alarm"], *site.identified(person))
     await alarm(site, "lift_alarm", "acked")
     answered = {a["alarm"]: a for a in (await site.ask_central("alarms"))["alarms"]}[call["alarm"]]
-    assert (answered["state"], answered["acked_by"]) == ("acked", PERSON)
+    assert (answered["state"], answered["acked_by"]) == ("acked", person)
     await relay(site, "relay4", 1)
     await relay(site, "relay1", 0)
     await site.bus.command("release", slave=LIFT)
@@ -132,7 +134,7 @@ async def test_the_whole_way_speaks_the_contract(site: Site) -> None:
         validate(topic, payload)
 
 
-async def test_broker_and_centre_may_be_absent_at_start(site: Site) -> None:
+async def test_broker_and_centre_may_be_absent_at_start(site: ColdRoom) -> None:
     """The gateway starts, captures and alarms without them; all of it is there once they are."""
     await site.gateway.stop()
     assert site.central
@@ -153,7 +155,7 @@ async def test_broker_and_centre_may_be_absent_at_start(site: Site) -> None:
     assert all(s["captured"] == s["acknowledged"] for s in snapshot["streams"])
 
 
-async def test_one_bad_device_hurts_only_itself(site: Site) -> None:
+async def test_one_bad_device_hurts_only_itself(site: ColdRoom) -> None:
     """A bus pulled out under load, rubbish on one line: the others go on, and each comes back by itself, with a hint meanwhile."""
     await online(site)
     await site.bus.command("unplug")

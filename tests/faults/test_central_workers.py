@@ -47,6 +47,9 @@ async def begun(gateway: Gateway) -> None:
     await gateway.until(lambda: gateway.uplink.counts(Stream.READING).acknowledged > 0)
 
 
+@pytest.mark.timeout(
+    240
+)  # what the killed worker held comes again after times without progress, which double up to a minute
 async def test_a_worker_killed_in_the_middle(broker: Broker, tmp_path: Path) -> None:
     """Two gateways, two workers and the server, one worker killed: every record is there once, all watermarks are complete."""
     data = tmp_path / "centre"

@@ -98,6 +98,8 @@ async def test_a_clock_that_starts_in_1970_and_is_set_right(
         before = await gw.until(lambda s: s["alarms"])
         assert before["time_source"] == before["alarms"][0]["raised_source"] == "unknown"
         assert before["now"] < HOUR_S * 10**6
+        (cold,) = await gw.until_records("alarm", "alarm.raised/1", 1)
+        await gw.until_records("reading", "reading.poll/1", 1, since=cold["body"]["cause"]["t"])
         old = {stream: await gw.records(stream) for stream in ("alarm", "audit", "reading")}
         assert all(r["at"] < HOUR_S * 10**6 and r["tq"] == ["unknown", None] for of in old.values() for r in of)
 
@@ -106,6 +108,7 @@ async def test_a_clock_that_starts_in_1970_and_is_set_right(
         *_, anchor = await gw.until_records("audit", "time.anchor/1", 2)
         assert abs(step["body"]["step"] - (began - 60 * 10**6)) < 60 * 10**6
         assert anchor["body"]["source"] != "unknown"
+        await gw.until_records("reading", "reading.poll/1", 1, since=anchor["at"])
         shown = await gw.until(lambda s: s["alarms"][0]["raised_source"] != "unknown")
         assert began < shown["alarms"][0]["raised"] < now_us()
         assert len(await gw.records("alarm")) == 1

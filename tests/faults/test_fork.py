@@ -15,10 +15,13 @@ import pytest
 from central.store import reader
 from gateway.demo.broker import Broker
 from model.record import STREAMS, Stream
-from support.centre import CentreProcess, central, running
+from support.centre import CentreProcess, GatewayEnd, central, running
 from support.exactly_once import assert_at_centre
 from support.journals import GW, verified
 from support.uplinks import Gateway, settings
+from sync.contract.batch import build
+from sync.contract.messages import encode
+from sync.contract.topics import up_stream
 from sync.journal.journal import Journal
 from sync.journal.segment import Head
 
@@ -178,6 +181,34 @@ async def test_cloned_card(broker: Broker, centre: CentreProcess, tmp_path: Path
         await write(one, 21, 40)
         whole = [*range(1, 6), *range(11, 41), *range(51, 76)]
         await one.until(lambda: all(bodies_at_centre(centre, stream) == whole for stream in ALL))
+
+
+async def test_a_clones_alarms_lie_where_ours_will(broker: Broker, centre: CentreProcess, tmp_path: Path) -> None:
+    """They came above the watermark, under the old name: our batch across them is refused, and all of ours is there under a new one."""
+    one, two = (Gateway(settings(broker), tmp_path / name) for name in ("one", "two"))
+    async with one:
+        await write(one, 1, 5)
+        await all_settled(one)
+        shared = one.journal.store
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    await two.open()
+    await two.write_numbers(Stream.ALARM, range(51, 76))
+    late = await two.journal.current.read(Stream.ALARM, 20, 3, 1 << 20)
+    await two.journal.close()
+    batch = build(GW, shared, Stream.ALARM, late.records, prev=late.prev, low=1, lost=[], sent=0)
+    async with GatewayEnd(broker) as end:
+        await end.send((up_stream(GW, Stream.ALARM), encode(batch)))
+        while (await end.ack()).get("missing") != [[6, 19]]:  # the retained ones come first
+            pass
+    await one.open()
+    await write(one, 6, 40)
+    one.connect()
+    await one.until(lambda: one.journal.store != shared)
+    await one.until(lambda: one.journal.last(Stream.ALARM) == 35)
+    await all_settled(one)
+    assert bodies_at_centre(centre, Stream.ALARM) == [*range(1, 41), 65, 66, 67]
+    assert all(bodies_at_centre(centre, stream) == [*range(1, 41)] for stream in (Stream.EVENT, Stream.READING))
+    await one.__aexit__()
 
 
 async def test_fork_before_anything_is_shared(broker: Broker, centre: CentreProcess, tmp_path: Path) -> None:

@@ -7,18 +7,23 @@ from pathlib import Path
 import apsw
 import pytest
 
-from gateway import owed, pipeline
+from gateway import owed, urgent
+from gateway.rules.base import PointInput
+from gateway.rules.lift_test import LiftTestConfig, LiftTestRule, call_point
+from gateway.rules.lift_watch import LiftWatchConfig, LiftWatchRule
+from gateway.rules.site import Site as Place
 from model.errors import LinkError
+from model.observation import Quality, TextMessage
 from model.record import Stream
 from support.disk import files_end_at
-from support.site import Site, assert_whole, running
+from support.site import BOARD, Site, assert_whole, running
 
 
 @pytest.fixture(autouse=True)
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is owed is offered again soon: a test waits for it."""
     monkeypatch.setattr(owed, "RETRY_S", 0.05)
-    monkeypatch.setattr(pipeline, "URGENT_RETRY_S", 0.05)
+    monkeypatch.setattr(urgent, "RETRY_S", 0.05)
 
 
 async def settled(site: Site) -> None:
@@ -106,6 +111,18 @@ async def test_events_wait_in_memory_and_keep_their_order(tmp_path: Path) -> Non
         assert [body["text"] for _, body in await site.records(Stream.EVENT)] == [str(n) for n in range(60)]
 
 
+async def test_a_modem_that_no_longer_waits_for_its_message_stops_nothing(tmp_path: Path) -> None:
+    """Its driver was ended while the disk took nothing: the message is owed all the same, and what comes behind it."""
+    async with running(tmp_path) as site:
+        with files_end_at(0):
+            waiting = site.pipeline.commit(TextMessage("sms1", "10086", "credit", site.clock.now(), None))
+            await site.until(lambda: site.pipeline._owed._debts)
+            waiting.cancel()
+            await asyncio.wait({waiting})
+            site.pipeline.emit(site.scan(b"next"))
+        await site.until(lambda: site.journal.last(Stream.EVENT) == 2)
+
+
 async def test_what_finds_no_room_is_counted_but_never_an_alarm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +142,38 @@ async def test_what_finds_no_room_is_counted_but_never_an_alarm(
         assert await alarms(site) == [("alarm.raised/1", True)]
         assert len(await site.records(Stream.AUDIT, "point.map/1")) == 1
         await assert_whole(site.journal)
+
+
+async def test_of_alarms_of_one_step_each_is_sent_past_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the disk has them: that the broker took one does not say that the desk has it. A board is lost with both its contacts."""
+    monkeypatch.setattr(urgent, "AGAIN_S", 0.01)
+    contacts = ("io1.di1", "io1.di2")
+    config = LiftWatchConfig(id="w1", rule="lift_watch", profile="lift-watch-default", lift="l1", contacts=contacts)
+    async with running(tmp_path, rules_={LiftWatchRule(config, Place()): contacts}) as site:
+        site.pipeline.silent(BOARD)
+        site.later(3600)
+        with files_end_at(0):
+            site.pipeline.silent(BOARD)
+            await site.until(lambda: all([b.point for _, b in site.urgent].count(di) > 1 for di in ("di1", "di2")))
+        await settled(site)
+        assert await alarms(site) == [("alarm.raised/1", True)] * 2
+
+
+async def test_a_lifts_test_that_began_without_the_disk_is_not_lost(tmp_path: Path) -> None:
+    """Nor what is said with it: it is written when the disk takes it, and passes when the centre has it."""
+    test = LiftTestRule(LiftTestConfig(id="t1", rule="lift_test", profile="lift-test-default", lift="l1"), Place())
+    async with running(tmp_path, rules_={test: [f"gateway.{call_point('l1')}"]}) as site:
+        with files_end_at(0):
+            idle = PointInput("gateway", call_point("l1"), 0.0, "1", Quality.GOOD, site.clock.now())
+            site.pipeline.measured(idle)
+            await site.until(lambda: site.pipeline._owed._debts)
+        await site.until(lambda: site.journal.last(Stream.ALARM) == 1)
+        assert site.journal.state(f"rule/{test.id}")
+        site.pipeline.delivered(Stream.ALARM, 1)
+        await site.until(lambda: site.journal.last(Stream.ALARM) == 2)
+        assert [body["phase"] for _, body in await site.records(Stream.ALARM)] == ["begun", "passed"]
 
 
 async def test_a_slow_disk_delays_no_siren(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from gateway.codes import table
 from model.bodies import Checkpoint
 from model.errors import ContractError, EvidenceError
 from model.record import Stream
@@ -44,6 +45,10 @@ from sync.journal.segment import Head
 from sync.journal.view import StoreView
 from sync.lane import Lane
 from sync.watermark import Watermark
+from traceability import identify
+from traceability.finding import Verdict
+from traceability.identity import GS1
+from traceability.ranking import Answer
 
 VECTORS = json.loads((Path(__file__).parents[2] / "docs/contract/vectors.json").read_text(encoding="utf-8"))
 ID = "7a3e0f52-1111-4222-8333-444455556666"
@@ -54,6 +59,7 @@ COMMAND = Command(
 )
 SIGNED = sign(COMMAND, KEY)
 SOURCE = Source(count=8)
+CODES = table(None)
 LAST = 100
 """Of the stream whose lane hears acknowledgements."""
 
@@ -255,6 +261,28 @@ _ACKS = [
     Ack(ingest=2, upto=101, head=_hash(101)),
 ]
 
+
+def _scan(data: bytes) -> None:
+    """A symbology in front or none, then the code. An identity is read back as itself, and what is invalid has none."""
+    aim, code = (data[:3].decode("latin-1"), data[3:]) if data.startswith(b"]") else (None, data)
+    _answered(identify.scan(code, aim, CODES, None, 2026))
+
+
+def _tag(data: bytes) -> None:
+    """Two bytes of the protocol control word, then the bank."""
+    _answered(identify.tag(data[2:].hex(), data[:2].hex(), CODES, None, 2026))
+
+
+def _answered(answer: Answer) -> None:
+    found = answer.best.identity if answer.best else None
+    assert found is None or answer.verdict is not Verdict.INVALID
+    if found and found.uri.startswith(GS1):
+        again = identify.scan(found.uri, None, CODES, None, 2026).best
+        assert again
+        assert again.identity
+        assert again.identity.uri == found.uri
+
+
 HARNESSES: dict[str, Harness] = {
     **{f"decode_{of.__name__}": _decoding(of) for of in MESSAGES},
     "verify": Harness(
@@ -267,5 +295,30 @@ HARNESSES: dict[str, Harness] = {
         _topics, [topics.up_stream("gw-1", Stream.EVENT).encode(), topics.down_ack("gw-1", STORE, Stream.DIAG).encode()]
     ),
     "acknowledging": Harness(_acknowledging, [b"\n".join(map(encode, _ACKS)), encode(_ACKS[0])]),
+    "scan": Harness(
+        _scan,
+        [
+            b"]d20106901234567892172706301\x1d10L1\x1d21S1",
+            b"(01)06901234567892(10)L1",
+            b"https://id.gs1.org/01/06901234567892/10/L1?17=270630",
+            b"https://a.cn/eh30164596f40c0e5cbe991a83",
+            b"urn:epc:tag:sgtin-96:3.4012345.012345.1",
+            b"urn:epc:id:sgln:9521141.12345.0",
+            b"91330000142911462X",
+            b"]E06901234567892|]e010L1",
+            "扬麦25\n某种业\n330681A000\nhttp://a.cn".encode(),
+        ],
+    ),
+    "tag": Harness(
+        _tag,
+        [
+            bytes.fromhex(bank)
+            for bank in (
+                "30003066C4409047E140075BCD15",
+                "3800F73795211411234538566CB0AFC4",
+                "3000E28011606000020954321234",
+            )
+        ],
+    ),
     "state": Harness(_state, [b'{"upto":5,"epoch":1,"refused":[[1,2,"x"]]}', b'[[1,10,"pressure"],[50,52,"damaged"]]']),
 }

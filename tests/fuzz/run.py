@@ -36,7 +36,7 @@ def main() -> int:
         return 0
     if args.inside:
         (name,) = args.harness
-        with atheris.instrument_imports(include=["model", "sync"]):
+        with atheris.instrument_imports(include=["model", "sync", "traceability"]):
             from fuzz.harnesses import HARNESSES
         _fuzz(atheris, HARNESSES[name].run, name, args.seconds)
     from fuzz.harnesses import HARNESSES

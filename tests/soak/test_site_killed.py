@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.demo.cold_room.site import LIFT, ColdRoom
 from gateway.demo.judge import Verdict, judge
-from gateway.demo.site import GATEWAY, LIFT, WIRED, Site
+from gateway.demo.site import GATEWAY
 from gateway.demo.witness import Witness, settled
 from support.soak_parts import Takes, takes
 from support.soak_report import growth, report, table
@@ -30,7 +31,7 @@ PARTS = ("gateway", "broker", "centre")
 class Killer:
     """Kills parts of a site and starts them again."""
 
-    def __init__(self, site: Site, chance: random.Random) -> None:
+    def __init__(self, site: ColdRoom, chance: random.Random) -> None:
         self._site = site
         self._chance = chance
         self.kills: Counter[str] = Counter()
@@ -96,7 +97,7 @@ async def test_site_killed(tmp_path: Path) -> None:
     """Nothing durable is lost, nothing counted twice, no scan with a handshake missing."""
     print(f"seed {SEED}")
     chance = random.Random(SEED)
-    site = Site(tmp_path / "site", busy=True)
+    site = ColdRoom(tmp_path / "site", busy=True)
     killer = Killer(site, chance)
     try:
         await site.start()
@@ -111,7 +112,7 @@ async def test_site_killed(tmp_path: Path) -> None:
         rows = await site.rows()
     finally:
         await site.stop()
-    verdict = judge(rows, site.wires(), WIRED, bound_s=BOUND_S)
+    verdict = judge(rows, site.wires(), site.wired, bound_s=BOUND_S)
     after = Counter(row.body["after"] for row in rows if row.kind == "gateway.start/1")
     taken, grown = growth(killer.taken)
     counted = {

@@ -9,19 +9,39 @@ import segno
 
 from drivers.camera.config import CameraConfig
 from drivers.camera.driver import CameraDevice
+from model.observation import Scan
 from support.context import MemoryContext
 
 
 def camera(source: object, context: MemoryContext, **settings: Any) -> CameraDevice:
     """With a patience that no busy test machine exhausts."""
-    values = {"id": "cam1", "driver": "camera", "source": str(source), "fps": 20, "deadline_s": 20, **settings}
+    values = {
+        "id": "cam1",
+        "driver": "camera",
+        "source": str(source),
+        "fps": 20,
+        "deadline_s": 20,
+        "age_max_s": 20,
+        **settings,
+    }
     return CameraDevice(CameraConfig.model_validate(values), context)
 
 
-def qr(path: Path, text: str) -> None:
-    """Replaces the file in one step, as a camera's snapshot service would."""
-    fresh = path.with_suffix(".new")
-    segno.make_qr(text).save(str(fresh), kind="png", scale=5, border=4)
+def scans(context: MemoryContext) -> list[Scan]:
+    """Without what is told of the pictures themselves."""
+    return [one for one in context.observations if isinstance(one, Scan)]
+
+
+def count(context: MemoryContext, number: int) -> bool:
+    return len(scans(context)) == number
+
+
+def qr(path: Path, text: str, side: int | None = None) -> None:
+    """Replaces the file in one step, as a camera's snapshot service would. With `side` the picture has that many pixels
+    each way, at least."""
+    fresh, symbol = path.with_suffix(".new"), segno.make_qr(text)
+    scale = 5 if side is None else -(-side // symbol.symbol_size(border=4)[0])
+    symbol.save(str(fresh), kind="png", scale=scale, border=4)
     fresh.replace(path)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.lift_deeds import Deed
+from gateway.lift_status import LiftNow
 from gateway.status import (
     AlarmNow,
     DeviceNow,
@@ -22,6 +24,8 @@ from gateway.status import (
     StoreNow,
     StreamNow,
 )
+from gateway.tags import Words
+from model.errors import ContractError
 
 MINUTE_US = 60_000_000
 
@@ -113,6 +117,23 @@ class ColdRoom:
     async def test(self, device: str) -> AsyncIterator[Any]:
         raise KeyError(device)
         yield
+
+    async def tag(self, device: str, words: Words) -> AsyncIterator[dict[str, Any]]:
+        raise KeyError(device)
+        yield
+
+    async def scan(self, device: str, seconds: float) -> AsyncIterator[Any]:
+        raise KeyError(device)
+        yield
+
+    def lifts(self) -> list[LiftNow]:
+        return []
+
+    async def lift(self, lift: str, by: str, pin: str | None, deed: Deed) -> dict[str, Any]:
+        raise ContractError("lift_unknown", lift=lift, known="-")
+
+    async def sms(self, person: str) -> dict[str, Any]:
+        raise ContractError("sms_person_unknown", name=person, known="-")
 
     async def tail(self, stream: str | None, count: int, follow: bool) -> AsyncIterator[dict[str, Any]]:
         for _ in ():

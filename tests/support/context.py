@@ -45,6 +45,7 @@ class MemoryContext:
         self.observations: list[Any] = []
         self.committed: list[Any] = []
         self.healths: list[tuple[Health, str | None]] = []
+        self.problem: DriverError | None = None
         self.committing: Callable[[Observation], Any] | None = None
         self._changed = asyncio.Event()
 
@@ -60,6 +61,7 @@ class MemoryContext:
         return len(self.committed)
 
     def health(self, health: Health, error: DriverError | None = None) -> None:
+        self.problem = error
         said = (health, error.code if error else None)
         if self.healths[-1:] != [said]:
             self.healths.append(said)

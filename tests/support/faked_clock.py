@@ -48,8 +48,13 @@ class FakedDaemon:
         """The first snapshot that is good; the test's own time limit ends it."""
         return await self._until(self.snapshot, good)
 
-    async def until_records(self, stream: str, kind: str, count: int) -> list[dict[str, Any]]:
-        return await self._until(lambda: self.records(stream, kind), lambda found: len(found) >= count)
+    async def until_records(self, stream: str, kind: str, count: int, *, since: int = 0) -> list[dict[str, Any]]:
+        """At least so many whose time is not before `since`. A snapshot may show what is not durable yet."""
+
+        async def found() -> list[dict[str, Any]]:
+            return [record for record in await self.records(stream, kind) if record["at"] >= since]
+
+        return await self._until(found, lambda records: len(records) >= count)
 
     async def _until(self, asked: Callable[[], Awaitable[T]], good: Callable[[T], object]) -> T:
         while True:

@@ -5,10 +5,7 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/gpio.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,17 +17,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "shim.h"
+
 enum { MAJOR = 254, FDS = 1024, CHIP = 0, OPEN = 0 };
 static int32_t handles[FDS]; /* of a descriptor of lines; CHIP for all others */
 
 static int is_chip(const char *path) {
     const char *chip = getenv("GPIO_CHIP");
     return chip && path && !strcmp(path, chip);
-}
-
-static int failed(int error) {
-    errno = error;
-    return -1;
 }
 
 /* One request to the test. `fd` takes a descriptor that comes with the reply. */
@@ -81,16 +75,6 @@ static int opened(const char *path, int flags, mode_t mode) {
     if (fd >= 0 && fd < FDS) handles[fd] = CHIP;
     return fd;
 }
-#define OPENED(name)                                                \
-    int name(const char *path, int flags, ...) {                    \
-        va_list rest;                                               \
-        va_start(rest, flags);                                      \
-        mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(rest, mode_t) : 0; \
-        va_end(rest);                                               \
-        return opened(path, flags, mode);                           \
-    }
-OPENED(open)
-OPENED(open64)
 
 int ioctl(int fd, unsigned long command, ...) {
     va_list rest;

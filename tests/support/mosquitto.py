@@ -21,9 +21,11 @@ async def configured(broker: Broker, *lines: str) -> AsyncIterator[None]:
     telling = asyncio.create_task(_tell(process, broker, listens))
     await listens.wait()
     assert process.returncode is None, "it has ended"
-    yield
-    process.kill()
-    await telling
+    try:
+        yield
+    finally:
+        process.kill()
+        await telling
 
 
 def allowing(broker: Broker, publishes: int) -> AbstractAsyncContextManager[None]:

@@ -7,12 +7,14 @@ import tempfile
 from pathlib import Path
 
 CACHE = Path(__file__).parents[2] / ".cache"
+COMMON = Path(__file__).with_name("shim.h")
 
 
 @functools.cache
 def compiled(source: Path) -> Path:
     """The library, from the cache where its source has not changed."""
-    library = CACHE / f"{source.stem}-{hashlib.sha256(source.read_bytes()).hexdigest()[:16]}.so"
+    digest = hashlib.sha256(source.read_bytes() + COMMON.read_bytes()).hexdigest()
+    library = CACHE / f"{source.stem}-{digest[:16]}.so"
     if not library.exists():
         CACHE.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:

@@ -1,7 +1,7 @@
 """A pipeline on a real journal: rules as a settings file would name them, and all that it tells the rest of the gateway."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from gateway.pipeline import Pipeline
-from gateway.rules.base import Rule
+from gateway.rules import site as rules_site
+from gateway.rules.base import Acked, Rule
 from gateway.rules.lift import LiftConfig, LiftRule
 from gateway.rules.temperature import TemperatureConfig, TemperatureRule
 from model.bodies import AlarmBody, CommandResultBody, RuleState
@@ -34,19 +35,23 @@ BOARD = PointMap(
     record="change",
     heartbeat_s=60,
 )
+PEOPLE = rules_site.Site((rules_site.Person(name="wang", phone="+8613800000001", tier=3),))
+"""Somebody who may answer by short message, and is told of nothing."""
 
 
 def rules() -> dict[Rule, Sequence[str]]:
     """A cold room by GSP, and a lift whose button and key are contacts of the board."""
     room = TemperatureConfig(id="cold", rule="temperature", point="room1.temperature", profile="gsp-cold-2-8")
-    lift = LiftConfig(id="lift", rule="lift", alarm="io1.di1", end="io1.di2", profile="lift-default")
-    return {TemperatureRule(room): room.points(), LiftRule(lift): lift.points()}
+    lift = LiftConfig(id="lift", rule="lift", alarm=["io1.di1"], end="io1.di2", profile="lift-default")
+    return {TemperatureRule(room): room.points(), LiftRule(lift, PEOPLE): lift.points()}
 
 
 class Site:
     """`urgent` is what went past the journal; `sending` runs before that and may wait or raise."""
 
-    def __init__(self, journal: Journal, clock: SystemClock) -> None:
+    def __init__(
+        self, journal: Journal, clock: SystemClock, rules_: Mapping[Rule, Sequence[str]] | None = None
+    ) -> None:
         self.journal = journal
         self.clock = clock
         self.signals: list[frozenset[str]] = []
@@ -54,7 +59,7 @@ class Site:
         self.seen: list[Observation] = []
         self.sending: Callable[[], Any] | None = None
         self._changed = asyncio.Event()
-        self.rules = rules()
+        self.rules = rules() if rules_ is None else rules_
         self.pipeline = Pipeline(
             journal,
             clock,
@@ -102,7 +107,7 @@ class Site:
         command = new_id()
         body = CommandResultBody(id=command, name="alarm.ack", issuer=person, result="done")
         result = draft("command.result/1", body, self.clock.now())
-        await self.pipeline.acknowledge(alarm, person, command, result, {f"cmd/{command}": result.body})
+        await self.pipeline.obey(Acked(alarm, person, command), [result], {f"cmd/{command}": result.body})
 
     # what came of it
 
@@ -123,8 +128,8 @@ class Site:
                 self._changed.clear()
                 await self._changed.wait()
 
-    def _signals(self, signals: frozenset[str]) -> None:
-        self.signals.append(signals)
+    def _signals(self, signals: Mapping[str, frozenset[str]]) -> None:
+        self.signals.append(frozenset().union(*signals.values()))
         self._changed.set()
 
     async def _urgent(self, kind: str, body: AlarmBody, at: Stamp) -> None:
@@ -140,11 +145,12 @@ async def opened(
     group_s: float = NEVER_S,
     clock: SystemClock | None = None,
     reserve_bytes: int = RESERVE_BYTES,
+    rules_: Mapping[Rule, Sequence[str]] | None = None,
 ) -> Site:
-    """Not started."""
+    """Not started. With other rules than those above if there are any."""
     clock = clock or SystemClock()
     clock.boot = BOOT
-    return Site(await Journal.open(directory, GW, group_s=group_s, reserve_bytes=reserve_bytes), clock)
+    return Site(await Journal.open(directory, GW, group_s=group_s, reserve_bytes=reserve_bytes), clock, rules_)
 
 
 @asynccontextmanager
@@ -155,9 +161,10 @@ async def running(
     group_s: float = NEVER_S,
     clock: SystemClock | None = None,
     reserve_bytes: int = RESERVE_BYTES,
+    rules_: Mapping[Rule, Sequence[str]] | None = None,
 ) -> AsyncIterator[Site]:
     """Started and running inside the block, stopped in order at its end."""
-    site = await opened(directory, group_s=group_s, clock=clock, reserve_bytes=reserve_bytes)
+    site = await opened(directory, group_s=group_s, clock=clock, reserve_bytes=reserve_bytes, rules_=rules_)
     try:
         site.pipeline.start(rebooted=rebooted)
         task = asyncio.create_task(site.pipeline.run())

@@ -1,20 +1,28 @@
 """The benchmarks still run, and their table says of each target whether it was met."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from bench import append, table
+from bench import append, lifts1000, table
 from bench.__main__ import told
 from bench.options import Options
 from bench.report import Line, Report, Target, percentile
 from drivers.modbus.plan import plan
+from gateway.rules.registry import RULES
 
 
 def test_one_that_is_cheap_runs(tmp_path: Path) -> None:
     report = append.run(Options(tmp_path, quick=True))
     assert all(sample > 0 for line in report.lines for sample in line.samples)
     assert not list(tmp_path.iterdir())
+
+
+def test_lifts_that_call_at_once_are_answered_once_by_two_desks(tmp_path: Path) -> None:
+    """Twenty instead of a thousand; the benchmark itself fails where the centre says or commands what the contract does not."""
+    report = lifts1000.run(Options(tmp_path, quick=True))
+    assert [target.line.samples for target in report.targets[:2]] == [[0], [0]]
 
 
 def test_the_table_says_what_was_met_and_what_was_missed() -> None:
@@ -54,3 +62,12 @@ def test_the_profiles_of_the_benchmarks_ask_as_they_say(name: str, requests: lis
     """One read of 20 registers; a request for each pair."""
     path = Path(append.__file__).parent / "config" / "profiles" / f"{name}.toml"
     assert [(block.function, block.address, block.count) for block in plan(str(path)).blocks] == requests
+
+
+def test_the_calls_of_the_benchmarks_are_those_of_a_lift_but_for_a_short_press() -> None:
+    profiles = RULES["lift"].profiles
+    path = Path(append.__file__).parent / "config" / "rules" / "bench-lift.toml"
+    ours = type(shipped := profiles.load("lift-default")).model_validate(
+        tomllib.loads(path.read_text(encoding="utf-8"))
+    )
+    assert {name for name, value in ours if value != getattr(shipped, name)} == {"name", "version", "press_s"}

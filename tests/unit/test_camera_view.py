@@ -6,7 +6,7 @@ import pytest
 from drivers.camera.protocol import Code, Line, Picture, Problem, Ready, decoder
 from drivers.camera.view import View
 
-A, B = ("]Q1", b"A"), ("]Q1", b"B")
+A, B = ("QR Code", b"A"), ("QR Code", b"B")
 
 
 def test_code_in_view_is_one_scan() -> None:
@@ -37,11 +37,16 @@ def test_time_without_pictures_is_not_absence() -> None:
 
 def test_two_symbols_with_the_same_bytes_in_one_picture_are_one_code() -> None:
     """Both sides of a box; but another symbology is another code."""
-    assert View(0).step([A, A, ("]d2", b"A")], 0) == [A, ("]d2", b"A")]
+    assert View(0).step([A, A, ("Data Matrix", b"A")], 0) == [A, ("Data Matrix", b"A")]
 
 
 @pytest.mark.parametrize(
-    "line", [Ready(), Problem("camera_gone", "why"), Picture(1, 2.5, 3.5, [Code(b"\x00\x1d\xff", "]d2", [(1, 2)] * 4)])]
+    "line",
+    [
+        Ready(),
+        Problem("camera_gone", {"why": "why"}),
+        Picture(1, 0.5, 2.5, 3.5, [Code(b"\x00\x1d\xff", "]d2", None, "Data Matrix", [(1, 2)] * 4)], b"\xff"),
+    ],
 )
 def test_lines_of_the_child_survive_the_pipe(line: Line) -> None:
     """Bytes that are no text, too."""

@@ -10,7 +10,7 @@ from central.store import Store
 from model.bodies import Checkpoint, StreamHead
 from model.record import Stream
 from support.centre import central
-from support.source import STORE, Source, at, new_id
+from support.source import STORE, Source, at, birth, new_id
 from sync.contract.checkpoint import signed
 from sync.contract.messages import encode
 from sync.contract.signing import private_key
@@ -87,7 +87,8 @@ async def test_one_that_came_again_in_another_store(tmp_path: Path, said: Checkp
     body = encode(said)[:-1] + b',"was":["%s",7,"%s"]}' % (STORE.encode(), b"0" * 64)
     again.write(("checkpoint/1", body))
     store = Store(tmp_path)
-    Ingest(store).take([Source(count=20).batch(), again.batch()])
+    born = birth("gw-1", new_id(), {}, store=again.store)
+    Ingest(store).take([born, Source(count=20).batch(), again.batch()])
     store.close()
     code, found = await central(tmp_path, "audit")
     assert (code, found["checkpoints"]) == (0, {"gw-1": GOOD})

@@ -8,6 +8,7 @@ import pytest
 from central import queries
 from central.cli import main
 from central.ingest import Ingest
+from central.locks import alone
 from central.store import Store, reader
 from model.bodies import AlarmBody, Cause
 from model.observation import Quality
@@ -69,6 +70,26 @@ def test_each_alarm_has_its_limit(centre: Path, capsys: pytest.CaptureFixture[st
         assert f"  {level}  " in line
 
 
+@pytest.mark.parametrize(
+    ("what", "unit", "limit", "shown"),
+    [("lift_test_failed", "s", 259200, "72 h"), ("terminal_lost", "1", 90, "90 s"), ("battery_low", "h", 30, "30 %")],
+)
+def test_a_limit_has_its_own_unit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str, unit: str, limit: float, shown: str
+) -> None:
+    """Which is not always that of the point that the alarm is about."""
+    cause = Cause(device="t", point="p", value=1, unit=unit, quality=Quality.GOOD, t=T0, mono=1)
+    body = AlarmBody(
+        alarm=IDS[0], rule="r", what=what, device="t", point="p", profile="p@1", cause=cause, limit=limit
+    )  # fmt: skip
+    source = Source(Stream.ALARM)
+    source.write(("alarm.raised/1", encode(body)))
+    store = Store(tmp_path)
+    Ingest(store).take([source.batch()])
+    store.close()
+    assert f"  {shown}  " in piped(capsys, tmp_path, "alarms")
+
+
 def test_a_changed_body_does_not_hide_the_alarm(centre: Path) -> None:
     """The list stays; that the row was changed is for `audit` to tell."""
     store = Store(centre)
@@ -91,7 +112,8 @@ def test_a_pipe_gets_all_of_it(
 @pytest.mark.parametrize("columns", [80, 160])
 def test_a_terminal_folds_what_is_long(centre: Path, columns: int) -> None:
     """Nothing is cut: each character of the gateway's id is there, line by line."""
-    said = shown(centre, "alarms", columns=columns)
+    with alone(centre, "central"):
+        said = shown(centre, "alarms", columns=columns)
     assert "…" not in said
     lines = said.splitlines()
     assert max(map(len, lines)) <= columns
@@ -105,4 +127,4 @@ def test_an_id_that_is_typed_stays_whole(centre: Path) -> None:
     """On a very narrow terminal too: `ack` takes what stands there."""
     said = shown(centre, "alarms", columns=50)
     assert len(re.findall(r"7a3e0f5\d\s*$", said, re.MULTILINE)) == 3
-    assert queries.alarm(reader(centre), IDS[1][:8]) == (GATEWAY, IDS[1])
+    assert queries.alarm(reader(centre), IDS[1][:8]) == (GATEWAY, IDS[1], None)

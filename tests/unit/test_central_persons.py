@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -11,15 +12,18 @@ from click.testing import CliRunner, Result
 
 from central import persons
 from central.cli import tree
-from central.commands import REPEAT_S, Outbox, acknowledge
+from central.commands import acknowledge
 from central.inbox import INBOX_MAX_BYTES, Inbox
 from central.ingest import Ingest
 from central.locks import alone, coordinate, coordinated
+from central.outbox import REPEAT_S, Outbox, put
 from central.queries import alarms
 from central.settings import Person, add_person, load
 from central.store import Store, second_writer
-from model.bodies import AlarmBody
+from model.bodies import AlarmBody, RescueOrder
 from model.errors import DoorpostError, SettingsError
+from model.pin import hashed
+from model.pin import matches as pin_matches
 from model.record import Stream
 from support.source import T0, Source, new_id
 from sync.contract.messages import CommandResult, SignedCommand, decode, encode
@@ -42,13 +46,13 @@ def test_settings_file_keeps_what_a_person_wrote(tmp_path: Path) -> None:
     """A person is appended; comments stay, the file is private, and a name is taken once."""
     path = tmp_path / "central.toml"
     path.write_text("# our broker\n[sync]\nbroker = 'mqtts://b'\nca = 'ca.pem'\n")
-    add_person(path, Person(name='Li "Na" 李娜', pin=persons.hashed("2468")))
+    add_person(path, Person(name='Li "Na" 李娜', pin=hashed("2468")))
     assert path.read_text().startswith("# our broker\n")
     assert path.stat().st_mode & 0o777 == 0o600
     settings = load(path, required=True)
     assert (settings.sync.ca, settings.person[0].name) == (tmp_path / "ca.pem", 'Li "Na" 李娜')
     with pytest.raises(DoorpostError, match="person_known"):
-        add_person(path, Person(name='Li "Na" 李娜', pin=persons.hashed("2468")))
+        add_person(path, Person(name='Li "Na" 李娜', pin=hashed("2468")))
 
 
 @pytest.mark.parametrize(
@@ -77,24 +81,96 @@ def test_database_that_is_none_is_said(tmp_path: Path) -> None:
     assert (tmp_path / "central.db").read_bytes() == b"rubbish" * 1000
 
 
+def refused(data: Path, known: list[Person], name: str, pin: str, place: str = persons.HERE) -> str | None:
+    try:
+        persons.authenticate(data, known, name, pin, place)
+    except DoorpostError as err:
+        return err.code
+    return None
+
+
+def test_nobody_is_locked_out_from_afar(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wrong PINs lock the place that they come from; from many places, all but those where the person is known, for a while."""
+    monkeypatch.setattr(persons, "matches", lambda _, pin: pin == "2468")
+    known = [Person(name="Li Na", pin=hashed("2468"))]
+
+    def refusal(place: str, pin: str = "2468") -> str | None:
+        return refused(tmp_path, known, "Li Na", pin, place)
+
+    def guess(*places: str) -> list[str | None]:
+        return [refusal(place, "x") for place in places]
+
+    assert refusal("office") is None
+    assert guess(*["evil"] * 4) == ["person_refused"] * 3 + ["person_locked"]
+    assert [refusal(place) for place in ("evil", "office", "home", persons.HERE)] == ["person_locked", None, None, None]
+    assert guess(*(f"evil {n}" for n in range(10))) == ["person_refused"] * 9 + ["person_locked"]
+    for _ in range(2):
+        assert [refusal(place) for place in ("office", "home", persons.HERE)] == [None] * 3
+        assert refusal("evil 99") == "person_locked", "somebody who is known at home does not open it for those"
+    assert guess(*["office"] * 4) == ["person_refused"] * 3 + ["person_locked"]
+    store.db.execute("UPDATE right_pin SET at = at - ?", (persons.KEPT_S * 1_000_000,))
+    assert refusal("home") == "person_locked"
+    store.db.execute("UPDATE wrong_pin SET locked_until = locked_until - 3600000000")
+    assert [refusal("home"), *guess("evil 99")] == [None, "person_refused"]
+    assert store.rows("SELECT count FROM wrong_pin WHERE place = ''") == [(1,)]
+
+
 def test_pin_is_hashed_and_counted(store: Store, tmp_path: Path) -> None:
     """Right after two wrong ones passes and forgets them; three wrong ones lock, also for the right one."""
-    known = [Person(name="Li Na", pin=persons.hashed("2468"))]
-    db = second_writer(tmp_path)
+    known = [Person(name="Li Na", pin=hashed("2468"))]
 
     def refusal(pin: str) -> str | None:
-        try:
-            persons.authenticate(db, known, "Li Na", pin)
-        except DoorpostError as err:
-            return err.code
-        return None
+        return refused(tmp_path, known, "Li Na", pin)
 
     assert [refusal(pin) for pin in ("1", "2", "2468", "1", "2")] == ["person_refused"] * 2 + [None] + [
         "person_refused"
     ] * 2
     assert [refusal(pin) for pin in ("3", "2468", "2468")] == ["person_refused", "person_locked", "person_locked"]
-    store.db.execute("UPDATE wrong_pin SET locked_until = 0")
+    store.db.execute("UPDATE wrong_pin SET locked_until = locked_until - 3600000000")
     assert refusal("2468") is None
+
+
+def test_guesses_at_once_are_counted_one_by_one(store: Store, tmp_path: Path) -> None:
+    """None is looked at beyond the free ones, not even the right one."""
+    known = [Person(name="Li Na", pin=hashed("2468"))]
+    with ThreadPoolExecutor(9) as threads:
+        found = list(threads.map(lambda n: refused(tmp_path, known, "Li Na", f"000{n}"), range(9)))
+    assert sorted(map(str, found)) == ["person_locked"] * 6 + ["person_refused"] * 3
+    assert refused(tmp_path, known, "Li Na", "2468") == "person_locked"
+
+
+@pytest.mark.parametrize("name", ["Li Na", "Nobody"])
+def test_a_pin_is_worked_out_while_others_write(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """That takes long, and an alarm must not wait; of a name that nobody has just as long."""
+    known = [Person(name="Li Na", pin=hashed("2468"))]
+    took = []
+
+    def matches(stored: str, pin: str) -> bool:
+        with store.transaction():
+            took.append(stored.split("$")[:4])
+        return pin_matches(stored, pin)
+
+    monkeypatch.setattr(persons, "matches", matches)
+    assert refused(tmp_path, known, name, "1111") == "person_refused"
+    assert took == [known[0].pin.split("$")[:4]]
+
+
+def test_names_that_nobody_has_are_guessed_slowly_too(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that somebody has; but of strangers only so many are remembered, those that came last."""
+    monkeypatch.setattr(persons, "STRANGERS_MAX", 3)
+    monkeypatch.setattr(persons, "matches", lambda *_: False)
+    known = [Person(name="Li Na", pin=hashed("2468"))]
+    for name in ("Li Na", "Nobody"):
+        assert [refused(tmp_path, known, name, "x") for _ in range(4)] == ["person_refused"] * 3 + ["person_locked"]
+    store.db.execute("UPDATE wrong_pin SET locked_until = locked_until - 3600000000")
+    for n in range(5):
+        assert refused(tmp_path, known, f"{'x' * 99}" if n == 2 else f"stranger {n}", "x") == "person_refused"
+    found = {name for (name,) in store.rows("SELECT person FROM wrong_pin")}
+    assert found == {"Li Na", "x" * 64, "stranger 3", "stranger 4"}
 
 
 def test_person_add(tmp_path: Path) -> None:
@@ -154,6 +230,25 @@ def test_outbox_repeats_until_the_result(store: Store, tmp_path: Path) -> None:
     assert outbox.due({"gw-1"}) == []
     assert store.db.execute("SELECT result FROM command").get == "done"
     assert store.db.execute("SELECT gw, count FROM problem").fetchall() == [("gw-1", 1), ("gw-2", 1)]
+
+
+def test_what_follows_waits_for_the_result_of_what_is_before(store: Store, tmp_path: Path) -> None:
+    """An answer may be lost at the broker, and the dispatch behind it would come first; other alarms and gateways wait for nothing."""
+    one, other = new_id(), new_id()
+    with store.transaction():
+        ack, dispatch = (put(store.db, "gw-1", what, RescueOrder(alarm=one), "Li Na") for what in ("ack", "dispatch"))
+        others = [put(store.db, gw, "ack", RescueOrder(alarm=a), "Li Na") for gw, a in (("gw-1", other), ("gw-2", one))]
+    key = private_key(tmp_path / "central.key")
+
+    def due(outbox: Outbox) -> list[str]:
+        keys = {fingerprint(key.public_key()): key.public_key()}
+        return [opened(decode(payload, SignedCommand), keys).id for _, payload in outbox.due({"gw-1", "gw-2"})]
+
+    outbox = Outbox(store, key)
+    assert due(outbox) == due(outbox) == [ack, *others]
+    result = CommandResult(v=1, id=ack, result="refused", why="acked_by Chen", sent=T0)
+    Ingest(store).take([(up_result("gw-1"), encode(result))])
+    assert due(outbox) == due(Outbox(store, key)) == [dispatch, *others]
 
 
 def raised(ingest: Ingest) -> str:

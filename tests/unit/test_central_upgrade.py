@@ -14,7 +14,36 @@ from model.record import Stream
 from support.source import STORE, Source
 from sync.contract.topics import down_ack
 
-BACK_TO_1 = """
+BACK_TO_2 = """
+ALTER TABLE centre DROP COLUMN derived;
+ALTER TABLE centre DROP COLUMN cut_off;
+ALTER TABLE gateway DROP COLUMN heard;
+DROP INDEX alarm_lift;
+DROP INDEX alarm_incident;
+DROP INDEX alarm_dirty;
+DROP INDEX alarm_unreadable;
+ALTER TABLE alarm DROP COLUMN lift;
+ALTER TABLE alarm DROP COLUMN incident;
+ALTER TABLE alarm DROP COLUMN start;
+ALTER TABLE alarm DROP COLUMN stop;
+ALTER TABLE alarm DROP COLUMN gone;
+ALTER TABLE alarm DROP COLUMN latest;
+ALTER TABLE alarm DROP COLUMN sealed;
+ALTER TABLE alarm DROP COLUMN dirty;
+DROP INDEX command_alarm;
+ALTER TABLE command DROP COLUMN name;
+ALTER TABLE command DROP COLUMN auto;
+DROP TABLE step;
+DROP TABLE incident;
+DROP TABLE lift;
+DROP TABLE lift_test;
+DROP TABLE anchor;
+DROP TABLE right_pin;
+PRAGMA user_version = 2;
+"""
+
+BACK_TO_1 = f"""
+{BACK_TO_2}
 ALTER TABLE lane DROP COLUMN again;
 DROP TABLE again;
 DROP INDEX quarantine_open;
@@ -56,7 +85,7 @@ def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     """An older program would not know what it breaks."""
     Store(tmp_path).close()
     db = apsw.Connection(str(database(tmp_path)))
-    db.pragma("user_version", 3)
+    db.pragma("user_version", 4)
     db.close()
     with pytest.raises(StoreError, match="central_newer"):
         Store(tmp_path)

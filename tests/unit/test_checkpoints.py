@@ -66,6 +66,26 @@ async def test_many_records_bring_one(journal: Journal, tmp_path: Path, monkeypa
     work.cancel()
 
 
+@pytest.mark.parametrize("turns", range(5))
+async def test_a_stop_in_the_moment_of_an_alarm_is_a_stop(journal: Journal, tmp_path: Path, turns: int) -> None:
+    """Told so many turns of the loop after the record: the gateway would wait for ever for a task that lost it."""
+    made = Checkpoints(GW, journal, SystemClock(), tmp_path / "gateway.key")
+    work = asyncio.create_task(made.run(lambda _made, _owner: None))
+    await asyncio.sleep(0)
+
+    async def stop() -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        work.cancel()
+
+    stopping: list[asyncio.Task[None]] = []
+    journal.on_commit(lambda: stopping.append(asyncio.create_task(stop())))
+    await journal.append(drafts(Stream.ALARM, range(1)))
+    await asyncio.gather(*stopping)
+    await asyncio.wait([work], timeout=checkpoints.ALARM_S / 2)
+    assert work.cancelled()
+
+
 async def test_the_clock_brings_one_every_15_minutes(
     journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +108,41 @@ async def test_the_clock_brings_one_every_15_minutes(
         ahead = float(seconds)
         await until_idle()
         assert len(noted) == expected, seconds
+    work.cancel()
+
+
+async def test_an_alarm_brings_one_after_a_minute(
+    journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it goes on to say within that minute; no other record does."""
+    loop = asyncio.get_running_loop()
+    start, ahead = loop.time(), 0.0
+    monkeypatch.setattr(loop, "time", lambda: start + ahead)
+    noted: list[Checkpoint] = []
+
+    async def until_idle() -> None:
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    made = Checkpoints(GW, journal, SystemClock(), tmp_path / "gateway.key")
+    work = asyncio.create_task(made.run(lambda d, _owner: noted.append(read(d[0].body))))
+    await until_idle()
+    for seconds, stream, expected in (
+        (10, Stream.EVENT, 0),
+        (80, Stream.ALARM, 0),
+        (130, Stream.ALARM, 0),
+        (141, None, 1),
+        (800, Stream.EVENT, 1),
+        (1039, None, 1),
+        (1042, None, 2),
+    ):
+        ahead = float(seconds)
+        await until_idle()
+        if stream:
+            await journal.append(drafts(stream, range(1)))
+        await until_idle()
+        assert len(noted) == expected, seconds
+    assert noted[0].streams[0].last == 2
     work.cancel()
 
 

@@ -115,26 +115,36 @@ def test_every_command_is_documented() -> None:
                     assert option in page, option
 
 
-async def test_help_is_quick() -> None:
-    """The help loads none of the heavy libraries."""
-    program = "import sys; import gateway.cli; gateway.cli.tree('en').get_help; "
-    program += "print(*{name.partition('.')[0] for name in sys.modules})"
+async def loaded_by(use: str) -> set[str]:
+    """Which modules there are in a process that has used `root`, the tree of commands."""
+    program = f"import sys, click; from gateway.cli import tree; root = tree('en'); {use}; print(*sys.modules)"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
-    loaded = (await process.communicate())[0].decode().split()
-    assert "click" in loaded
-    assert not {"apsw", "asyncio", "cryptography", "cv2", "paho", "pydantic", "rich", "starlette"} & set(loaded)
+    return set((await process.communicate())[0].decode().split())
+
+
+async def test_help_is_quick() -> None:
+    """The help loads none of the heavy libraries."""
+    loaded = {name.partition(".")[0] for name in await loaded_by("root.get_help(click.Context(root))")}
+    assert "gateway" in loaded
+    assert not {"apsw", "asyncio", "cryptography", "cv2", "paho", "pydantic", "rich", "starlette"} & loaded
+
+
+async def test_a_command_loads_no_other() -> None:
+    """The daemon keeps for ever what it has imported."""
+    loaded = {name for name in await loaded_by("root.commands['run']") if name.startswith("gateway.cli.")}
+    assert loaded == {"gateway.cli.leaf", "gateway.cli.run", "gateway.cli.show"}
 
 
 async def test_config_check_of_a_right_file() -> None:
     """0, with a sentence or a document."""
     code, out, err = await doorpost("config", "check", str(EXAMPLE))
     assert (code, err) == (0, "")
-    assert out == f"{EXAMPLE} is right: 7 devices, 3 rules, 0 warnings\n"
+    assert out == f"{EXAMPLE} is right. Devices: 6, rules: 2, warnings: 0\n"
     code, out, _ = await doorpost("config", "check", str(EXAMPLE), "--json")
     assert code == 0
-    assert set(json.loads(out)) == {"file", "sha256", "warnings"}
+    assert set(json.loads(out)) == {"file", "sha256", "codes", "warnings"}
 
 
 @pytest.mark.parametrize("command", [("config", "check"), ("run", "--config")], ids=" ".join)
@@ -154,9 +164,12 @@ async def test_wrong_settings_are_exit_78(command: tuple[str, ...]) -> None:
     assert document["problems"][3]["similar"] == "language"
 
 
-async def test_a_missing_settings_file_is_exit_78(tmp_path: Path) -> None:
-    """Not a usage error: the caller's command line is right."""
-    code, _, err = await doorpost("config", "check", str(tmp_path / "no.toml"), "--lang", "zh")
+@pytest.mark.parametrize("file", ["no.toml", ".", "/"])
+async def test_a_missing_settings_file_is_exit_78(tmp_path: Path, file: str) -> None:
+    """Not a usage error: the caller's command line is right. A folder, also one without a name of its own, is none either."""
+    code, _, err = await doorpost(
+        "config", "check", str(tmp_path / file) if file == "no.toml" else file, "--lang", "zh"
+    )
     assert code == 78
     assert "无法读取配置文件" in err
 
@@ -322,8 +335,17 @@ async def test_other_programs_get_the_command_line_as_it_stands() -> None:
     """`doorpost sim` is the simulators' own program, help and options included."""
     code, out, _ = await doorpost("sim", "--help")
     assert code == 0
-    assert "xy-md02" in out
+    assert out.startswith("usage: doorpost sim KIND") and "xy-md02" in out
+    assert (await doorpost("sim", "modbus", "--help"))[1].startswith("usage: doorpost sim modbus ")
     assert (await doorpost("sim", "no-such-kind", "--lang"))[0] == 2
+
+
+@pytest.mark.parametrize("command", [("driver", "list"), ("central", "lifts", "--data", "nowhere")])
+async def test_the_same_languages_everywhere(command: tuple[str, ...]) -> None:
+    """Another one is refused, not taken for English."""
+    for lang in ("zh", "zh-CN", "en"):
+        assert (await doorpost(*command, "--lang", lang))[0] != 2
+    assert (await doorpost(*command, "--lang", "fr"))[0] == 2
 
 
 async def test_a_table_on_a_terminal_has_a_frame() -> None:

@@ -60,7 +60,7 @@ async def test_a_person_answers_an_alarm(tmp_path: Path) -> None:
         assert (result.id, result.result, result.why) == (command.id, "done", None)
         ((_, body),) = await centre.site.records(Stream.ALARM, "alarm.acked/1")
         assert (body["by"], body["command"]) == ("wang", command.id)
-        await centre.site.until(lambda: centre.site.signals[-1] == {"lamp_green"})
+        await centre.site.until(lambda: centre.site.signals[-1] == {"lamp_green", "voice"})
 
 
 async def test_answer_and_deed_survive_a_kill_together(tmp_path: Path) -> None:
@@ -98,6 +98,10 @@ async def test_who_may_not_and_what_cannot_be(tmp_path: Path) -> None:
             (centre.ack(alarm, args={}), "alarm_missing"),
             (centre.ack(7), "alarm_missing"),
             (centre.ack(new_id()), "alarm_not_open"),
+            (
+                centre.ack(alarm, name="alarm.release", args={"alarm": alarm, "persons": 1, "injured": 2}),
+                "injured_more_than_persons",
+            ),
         ]
         for command, why in refused:
             result = await centre.send(command)
@@ -201,7 +205,7 @@ async def test_no_answer_before_it_is_durable(tmp_path: Path, monkeypatch: pytes
         command = centre.ack(await centre.site.press())
         with files_end_at(0):
             waiting = [asyncio.ensure_future(centre.send(command)) for _ in range(2)]
-            await centre.site.until(lambda: centre.site.signals[-1] == {"lamp_green"})
+            await centre.site.until(lambda: centre.site.signals[-1] == {"lamp_green", "voice"})
             assert not any(w.done() for w in waiting)
         assert [(await w).result for w in waiting] == ["done", "done"]
         assert await centre.answered() == ["wang"]

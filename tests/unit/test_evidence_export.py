@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
@@ -173,10 +173,10 @@ class Endless:
     def __init__(self, count: int) -> None:
         self.stores = [StoreHeld(STORE, [Held(stream, 1, count if stream is READING else 0) for stream in STREAMS])]
 
-    def entries(self, *, audit_only: bool = False) -> Iterator[Entry]:
+    def entries(self, streams: Collection[Stream] = STREAMS) -> Iterator[Entry]:
         (count,) = (held.last for held in self.stores[0].streams if held.stream is READING)
         prev, tq, body = genesis(STORE), TimeQuality("ntp", 1), b'{"d":"room1","v":[1,2,3]}'
-        for seq in range(1, 0 if audit_only else (count or 0) + 1):
+        for seq in range(1, (count or 0) + 1 if READING in streams else 0):
             prev = chain_hash(prev, GW, STORE, READING, seq, BOOT, T0, tq, 5, "reading.poll/1", body)
             yield Row(GW, STORE, READING, seq, BOOT, T0, tq, 5, "reading.poll/1", body, prev)
 

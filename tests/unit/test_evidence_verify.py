@@ -9,7 +9,7 @@ import pytest
 
 from model.errors import EvidenceError
 from model.record import STREAMS, Stream
-from model.texts import catalogue
+from support.catalogue import catalogue
 from support.evidence import Site, answers, bad, check, missing, proven
 from support.journals import drafts
 from sync.contract.messages import LostReason

@@ -169,6 +169,19 @@ def test_a_scan_with_a_handshake_may_never_be_missing() -> None:
     assert story.judge().ok
 
 
+def test_a_scan_that_was_recorded_but_not_answered_when_the_gateway_was_killed() -> None:
+    """The device sends it again, and it is recorded again; but not a third time, and not where no restart lay between."""
+    story = scanner("handshake")
+    story.wires["d"] = [event for event in story.wires["d"] if event.get("text") != "c"]
+    story.wire(104 * S, "scan", id=102, text="b", attempt=2)
+    story.wire(108 * S, "scan", id=105, text="e", attempt=2)
+    story.record(104 * S + 1000, "scan/1", device="d", text="b", repeated=True)
+    assert story.judge().ok
+    story.record(104 * S + 2000, "scan/1", device="d", text="b", repeated=True)
+    story.record(108 * S + 1000, "scan/1", device="d", text="e", repeated=True)
+    assert found(story.judge()) == [("twice", "b"), ("twice", "e")]
+
+
 def test_a_scan_missing_outside_is_lost_twice_is_twice_and_half_is_invented() -> None:
     """Each by its text."""
     story = scanner()

@@ -41,6 +41,22 @@ async def test_silence_costs_no_byte() -> None:
         assert await line.read(5) == b"late"
 
 
+async def test_what_comes_in_pieces_is_gathered() -> None:
+    """Nothing is read meanwhile, and all of it afterwards; the end of the connection is seen too."""
+    async with device() as (line, _, theirs):
+        gathering = asyncio.create_task(line.gather(0.05))
+        await asyncio.sleep(0)
+        for piece in (b"one ", b"two ", b"three"):
+            theirs.write(piece)
+            await a_while()
+        assert not line._held
+        theirs.close()
+        await gathering
+        assert await line.read(5) == b"one two three"
+        with pytest.raises(TransientError, match="port_gone"):
+            await line.read(5)
+
+
 async def test_what_came_while_the_loop_was_busy_is_no_silence() -> None:
     async with device() as (line, _, theirs):
         reading = asyncio.create_task(line.read(0.05))

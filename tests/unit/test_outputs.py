@@ -22,8 +22,8 @@ from support.context import MemoryContext
 from support.modbus import PATIENT_S, DeviceContext, eventually, new_bus, open_bus
 from support.sims import Sim, StartSim
 
-SIREN = frozenset({"siren"})
-QUIET: frozenset[str] = frozenset()
+SIREN = {"cold": frozenset({"siren"})}
+QUIET: dict[str, frozenset[str]] = {}
 
 
 class BoardContext(DeviceContext):
@@ -104,6 +104,23 @@ async def test_a_siren_sounds_while_it_is_refreshed_and_stops_by_itself(
             await contexts["d1"].until(lambda: time.monotonic() - since > 2.5)
             assert switched(board) == [("relay1", True)]
         await eventually(lambda: switched(board) == [("relay1", True), ("relay1", False)])
+
+
+async def test_each_lift_has_lamps_of_its_own(sim: StartSim) -> None:
+    """Two lifts on one board: a call in one lights nothing in the other; a siren that names no rule sounds for both."""
+    board = await sim("waveshare-io-8ch")
+    lamps = [
+        output(relay=f"relay{n}", mode="hold", on="lamp_yellow").model_copy(update={"rules": [f"lift-{n}"]})
+        for n in (1, 2)
+    ]
+    both = output(relay="relay3", mode="hold")
+    async with open_bus(board.endpoint) as bus, boards({"d1": bus}, *lamps, both) as (made, contexts):
+        made.show({"lift-1": frozenset(), "lift-2": frozenset({"lamp_yellow", "siren"})})
+        await contexts["d1"].until(lambda: len(switched(board)) >= 2)
+        made.show({"lift-1": frozenset({"lamp_yellow", "siren"}), "lift-2": frozenset({"siren"})})
+        await contexts["d1"].until(lambda: len(switched(board)) >= 4)
+    assert sorted(switched(board)[:2]) == [("relay2", True), ("relay3", True)]
+    assert sorted(switched(board)[2:]) == [("relay1", True), ("relay2", False)]
 
 
 async def test_silence_is_at_once(sim: StartSim, monkeypatch: pytest.MonkeyPatch) -> None:

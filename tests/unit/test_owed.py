@@ -11,7 +11,7 @@ import pytest
 
 from gateway import owed
 from gateway.owed import Owed
-from model.bodies import AlarmBody, RuleState, ScanBody
+from model.bodies import AlarmBody, LiftEvent, LiftTest, RuleState, ScanBody
 from model.errors import StoreError, StoreFull
 from model.record import Draft, Stream, draft
 from model.time import Stamp, TimeQuality
@@ -103,8 +103,9 @@ def test_a_late_alarm_says_so() -> None:
     body = AlarmBody(alarm="a", rule="r", what="w", device="d", point="p", profile="x@1", n=3)
     marked = msgspec.structs.replace(body, unjournalled=True)
     assert owed._late(draft("alarm.raised/1", body, at)) == draft("alarm.raised/1", marked, at)
-    scan = draft("scan/1", ScanBody(device="s", text="t"), at)
-    assert owed._late(scan) is scan
+    test = LiftTest(test="a", rule="r", lift="l1", profile="x@1", phase="begun")
+    for other in draft("scan/1", ScanBody(device="s", text="t"), at), draft("lift.test/1", test, at):
+        assert owed._late(other) is other
 
 
 async def test_what_can_never_be_written_stops_nobody(tmp_path: Path) -> None:
@@ -228,6 +229,36 @@ async def test_without_room_a_record_is_refused_to_its_owner(tmp_path: Path, mon
         await asyncio.gather(*kept)
         assert await numbers(journal, Stream.EVENT) == [0, 1, 3]
         assert debts._gaps or journal.last(Stream.AUDIT)
+
+
+async def test_without_room_of_what_a_rule_says_only_its_newest_state_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal whose code changes all the time on a dead card: the rest is counted, but alarms find room."""
+    monkeypatch.setattr(owed, "OWED_MAX", 2)
+    alarm = AlarmBody(alarm="a", rule="w", what="w", device="d", point="p", profile="x@1", n=3)
+    fault = LiftEvent(lift="l1", device="d", what="fault", code="unknown", raw="4", codes="gbt24476-2017")
+    async with owing(tmp_path) as (debts, journal):
+
+        def said(n: int, kind: str, one: object) -> "asyncio.Future[list[int]]":
+            state = draft("rule.state/1", RuleState(rule="w", v=1, state=n), at(n))
+            return debts.submit([draft(kind, one, at(n)), state], "w", state={"rule/w": b"%d" % n})
+
+        with files_end_at(0):
+            first = said(0, "alarm.raised/1", alarm)
+            await until(lambda: len(debts._debts) == 1)
+            kept = [first, said(1, "lift.event/1", fault)]
+            lost = [said(n, "lift.event/1", fault) for n in range(2, 100)]
+            kept.append(said(100, "alarm.cleared/1", alarm))
+            lost.append(said(101, "lift.event/1", fault))
+            assert len(debts._debts) == 4, "what had room, the alarm, and the newest state"
+        assert all(isinstance(one.exception(), StoreError) for one in lost)
+        await asyncio.gather(*kept)
+        await until(lambda: not debts._debts and not debts._gaps)
+        assert journal.state("rule/w") == b"101"
+        assert (journal.last(Stream.ALARM), journal.last(Stream.EVENT)) == (2, 1)
+        told = [msgspec.json.decode(r.body) for r in await verified(journal, Stream.AUDIT) if r.kind == "store.gap/1"]
+        assert (sum(one["n"] for one in told), {one["device"] for one in told}) == (99, {"w"})
 
 
 async def test_the_last_try_is_made_also_after_one_that_failed(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.status import AlarmNow, DeviceNow, LinkNow, SealedNow, Snapshot, StoreNow
 from gateway.web.view import view
+from model.bodies import RescueState
 from model.observation import Quality
 from model.record import STREAMS
 from model.texts import LANGS
@@ -46,13 +47,23 @@ def test_every_state_has_its_words(lang: str) -> None:
         changed(devices=[msgspec.structs.replace(device, health=state) for state in states(DeviceNow, "health")]),
         changed(devices=[msgspec.structs.replace(device, points=[measure("t", None, "Cel", q) for q in Quality])]),
         changed(alarms=[alarm(state=state, acked_by=by) for state in states(AlarmNow, "state") for by in (None, "Li")]),
+        changed(alarms=[alarm(what="lift_alarm", rescue=state) for state in get_args(RescueState)]),
         changed(store=StoreNow(10**9, 10**9, 1.0, True), alarms=[alarm(what="store_full", point="store", unit="%")]),
         changed(streams=[msgspec.structs.replace(stream, stream=name, lost=7) for name in STREAMS], store_ok=False),
     ]
     for snapshot in snapshots:
         for text in strings(view(snapshot, lang)):
             assert not text.startswith(("page.", "health.", "quality.", "alarm.", "error.")), text
+            assert "rescue_state." not in text
             assert "…" not in text
+
+
+def test_how_far_help_is() -> None:
+    """Beside who has answered: somebody may be there before anybody has."""
+    one = alarm(what="lift_alarm", rescue="on_site")
+    assert view(changed(alarms=[one]), "en")["alarms"][0]["text"] == "not acknowledged · on site"
+    one = alarm(what="lift_alarm", state="acked", acked_by="Li", rescue="acked")
+    assert view(changed(alarms=[one]), "en")["alarms"][0]["text"] == "acknowledged by Li"
 
 
 @given(

@@ -200,10 +200,28 @@ async def test_a_tail_that_was_lost_here_is_shared_where_the_centre_has_it(tmp_p
     async def ask(stream: Stream, numbers: list[int]) -> dict[int, str]:
         return {n: head.hash.hex() for n in numbers if (stream, n) == (Stream.READING, 20)}
 
-    ends = await parting(sealed, ask)
+    ends = await parting(sealed, ask, {})
     assert (ends[Stream.READING], ends[Stream.EVENT].seq) == (head, 0)
     await journal.fork(sealed.id, ends)
     await committed(journal, lambda: journal.last(Stream.EVENT) == 20)
     (sealed,) = journal.sealed
     assert (sealed.last(Stream.READING), sealed.lost(Stream.READING)) == (20, [(1, 20, "damaged")])
+    await journal.close()
+
+
+@pytest.mark.parametrize(("disputed", "shared"), [({}, 7), ({Stream.READING: 6}, 5)])
+async def test_another_history_between_two_parts_of_ours(
+    tmp_path: Path, disputed: dict[Stream, int], shared: int
+) -> None:
+    """A clone's batch lies where ours was under way: that the centre has our last record does not say that it has all."""
+    journal = await Journal.open(tmp_path, GW, group_s=0)
+    await journal.append(drafts(Stream.READING, range(20)))
+    ours = {n: (await journal.current.hash_at(Stream.READING, n)).hex() for n in range(1, 21)}
+    theirs = ours | dict.fromkeys(range(8, 11), "00" * 32)
+
+    async def ask(stream: Stream, numbers: list[int]) -> dict[int, str]:
+        return {n: theirs[n] for n in numbers if stream is Stream.READING}
+
+    ends = await parting(journal.current, ask, disputed)
+    assert ends[Stream.READING] == (shared, bytes.fromhex(ours[shared]))
     await journal.close()

@@ -1,14 +1,22 @@
 """What becomes of an observation: which are records, in which stream, how soon they are durable."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from gateway import pipeline
 from gateway.owed import RETRY_S
-from model.observation import Poll, Quality, TagWindow
+from gateway.rules.base import Rule, RuleConfig
+from gateway.rules.lift import LiftConfig, LiftRule
+from gateway.rules.lift_test import LiftTestConfig, LiftTestRule
+from gateway.rules.site import Lift, Person
+from gateway.rules.site import Site as Place
+from gateway.rules.temperature import TemperatureRule
+from gateway.vitals import Vitals
+from model.observation import Point, PointMap, Poll, Quality, TagWindow, TextMessage
 from model.record import Stream
-from support.site import BOARD, ROOM, Site, running
+from support.site import BOARD, PEOPLE, ROOM, Site, running
 
 
 async def readings(site: Site) -> list[list[int | None]]:
@@ -153,3 +161,85 @@ async def test_what_cannot_be_taken_costs_only_itself(tmp_path: Path, monkeypatc
         await site.pipeline.settle()
         gaps = [(body["why"], body["n"]) for _, body in await site.records(Stream.AUDIT, "store.gap/1")]
     assert gaps == [("defect", 1)]
+
+
+@pytest.mark.parametrize("asked", ["alarms", "signals", "messages", "awaits"])
+async def test_a_defect_of_one_rule_takes_nothing_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """Whatever it is asked, at the start and later: the other's alarm is shown and its siren sounds."""
+    monkeypatch.setattr(TemperatureRule, asked, _defect)
+    async with running(tmp_path) as site:
+        alarm = await site.press()
+        await site.until(lambda: site.signals[-1:] == [{"siren", "lamp_yellow"}])
+        await site.answer(alarm)
+        assert [(a.id, a.acked_by) for a, _ in site.pipeline.alarms()] == [(alarm, "wang")]
+
+
+async def test_what_fails_to_show_an_alarm_keeps_no_message_back(tmp_path: Path) -> None:
+    """The page, or whatever else hears that alarms may have changed."""
+    async with running(tmp_path) as site:
+        wanted: list[object] = []
+        site.pipeline._on_alarms, site.pipeline._on_messages = _defect, wanted.append
+        await site.press()
+        await site.until(lambda: wanted and site.signals[-1] == {"siren", "lamp_yellow"})
+
+
+async def test_a_lifts_rule_that_fails_has_no_call_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as the gateway's own points are concerned: its test goes on."""
+    test = LiftTestConfig(id="t1", rule="lift_test", profile="lift-test-default", lift="lift")
+    lift = LiftConfig(id="lift", rule="lift", profile="lift-default", alarm=["io1.di1"], end="io1.di2")
+    rules_: dict[Rule, RuleConfig] = {LiftTestRule(test, PEOPLE): test, LiftRule(lift, PEOPLE): lift}
+    async with running(tmp_path, rules_={rule: config.also() for rule, config in rules_.items()}) as site:
+        monkeypatch.setattr(LiftRule, "alarms", _defect)
+        Vitals(site.pipeline, site.clock, rules_, None).calls()
+        await site.until(lambda: site.journal.last(Stream.ALARM) == 1)
+
+
+async def test_an_answer_by_short_message_is_durable_with_it(tmp_path: Path) -> None:
+    """What the rules made of it is before it on the disk: then its modem deletes it."""
+    async with running(tmp_path) as site:
+        alarm = await site.press()
+        code = PEOPLE.code(alarm, "wang")
+        await site.pipeline.commit(TextMessage("sms1", "+8613800000001", code, site.clock.now(), None))
+        assert [kind for kind, _ in await site.records(Stream.ALARM)] == ["alarm.raised/1", "alarm.acked/1"]
+        ((_, body),) = await site.records(Stream.EVENT, "sms.received/1")
+    assert body["number"] == "**********0001"
+
+
+async def test_one_person_answers_many_lifts_quoting_each_message(tmp_path: Path) -> None:
+    """After a power failure they all call: the answer to one is no guess at the others, however often it comes."""
+    ids = [f"l{n}" for n in range(8)]
+    place = Place(
+        (Person(name="liu", phone="+8613800000001"),),
+        {id_: Lift(id=id_, rescue=f"33010{n}", address="310012 文一路12号") for n, id_ in enumerate(ids)},
+        secret=b"of this gateway",
+    )
+    points = PointMap("board", "x", 1, tuple(Point(id_) for id_ in ids))
+    lifts: dict[Rule, Sequence[str]] = {
+        LiftRule(
+            LiftConfig(id=id_, rule="lift", profile="lift-default", alarm=[f"board.{id_}"], end="board.key"), place
+        ): [f"board.{id_}"]
+        for id_ in ids
+    }
+    async with running(tmp_path, rules_=lifts) as site:
+        for down in (0, 1, 1):
+            site.poll(points, *[down] * len(ids))
+            site.later(0.6)
+        await site.until(lambda: len(site.pipeline.alarms()) == len(ids))
+        site.later(40)
+        site.poll(points, *[0] * len(ids))
+        await site.until(lambda: len(site.pipeline.messages()) == len(ids))
+        for _, message in site.pipeline.messages():
+            for _ in range(2):
+                text = TextMessage("sms1", message.number, f"re: {message.text}", site.clock.now(), None)
+                await site.pipeline.commit(text)
+        assert {alarm.acked_by for alarm, _ in site.pipeline.alarms()} == {"liu"}
+        assert not await site.records(Stream.EVENT, "lift.refused/1")
+
+
+async def test_a_message_that_nobody_waits_for_is_taken_too(tmp_path: Path) -> None:
+    """Of a modem that keeps none."""
+    async with running(tmp_path) as site:
+        site.pipeline.emit(TextMessage("sms1", "10086", "credit", site.clock.now(), None))
+        await site.until(lambda: site.journal.last(Stream.EVENT) == 1)

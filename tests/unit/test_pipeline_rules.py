@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.rules.base import Acked, alarm_id
@@ -88,7 +89,7 @@ async def test_told_again_when_the_centre_has_the_last_and_nobody_answers(tmp_pa
 
 
 async def test_the_answer_and_its_result_are_one_transaction(tmp_path: Path) -> None:
-    """Once `acknowledge` returns, the transition, the rule's state, the result and its memory are on the disk."""
+    """Once `obey` returns, the transition, the rule's state, the result and its memory are on the disk."""
     async with running(tmp_path / "a") as site:
         alarm = await site.press()
         await site.answer(alarm)
@@ -97,7 +98,7 @@ async def test_the_answer_and_its_result_are_one_transaction(tmp_path: Path) -> 
         assert [k for k, _ in await site.records(Stream.ALARM)][-1] == "alarm.acked/1"
         assert len(await site.records(Stream.AUDIT, "command.result/1")) == 1
         assert len(site.journal.states("cmd/")) == 1
-        assert site.pipeline.why_not_ack(alarm) == "acked_by wang"
+        assert site.pipeline.why_not(Acked(alarm, "li", "c9")) == "acked_by wang"
 
 
 @pytest.mark.parametrize("rebooted", [False, True])
@@ -111,7 +112,7 @@ async def test_a_restart_brings_back_alarms_and_lamps(tmp_path: Path, rebooted: 
         alarms = {a.id: a.acked_by for a, _ in site.pipeline.alarms()}
         image = power_cut(tmp_path / "a")
     async with running(image, rebooted=rebooted) as site:
-        assert site.signals[0] == {"lamp_red", "siren", "lamp_green"}
+        assert site.signals[0] == {"lamp_red", "siren", "lamp_green", "voice"}
         assert {a.id: a.acked_by for a, _ in site.pipeline.alarms()} == alarms
         site.room(4.0)
         site.board(key=1)
@@ -177,7 +178,7 @@ async def test_stopped_at_any_moment_all_or_nothing_is_there(tmp_path: Path) -> 
 
 
 async def test_a_state_of_another_version_is_not_misread(tmp_path: Path) -> None:
-    """A rule whose state means something else now starts anew instead of guessing."""
+    """A rule whose state means something else now starts anew instead of guessing, and says so."""
     async with running(tmp_path) as site:
         site.room(9.0)
         await site.until(lambda: site.journal.last(Stream.ALARM) == 1)
@@ -187,23 +188,60 @@ async def test_a_state_of_another_version_is_not_misread(tmp_path: Path) -> None
     try:
         site.pipeline.start(rebooted=False)
         assert not site.pipeline.alarms()
+        await site.pipeline.settle()
+        lost = [body for _, body in await site.records(Stream.AUDIT, "rule.lost/1")]
+        assert {"rule": "cold", "why": "version", "v": 1} in lost
     finally:
         for rule in site.rules:
             type(rule).version -= 1
         await site.journal.close()
 
 
+@pytest.mark.parametrize("raw", [b"{", b'{"rule": "lift", "v": 1, "state": {"alarm": 7}}', b"\xff"])
+async def test_a_lifts_state_that_cannot_be_read_is_told_and_whoever_presses_calls_anew(
+    tmp_path: Path, raw: bytes
+) -> None:
+    """The button is still down: that is a new press, not the rest of one that is forgotten."""
+    async with running(tmp_path) as site:
+        before = await site.press()
+        (rule,) = (rule for rule in site.rules if rule.id == "lift")
+        await site.until(lambda: not site.pipeline.state(rule).down)
+        await site.journal.append([], state={f"rule/{rule.id}": raw})
+    async with running(tmp_path) as site:
+        assert not site.pipeline.alarms()
+        assert await site.press() != before
+        lost = [body for _, body in await site.records(Stream.AUDIT, "rule.lost/1")]
+        assert lost == [{"rule": rule.id, "why": "unreadable"}]
+
+
+async def test_a_rule_that_gets_another_lift_takes_nothing_over(tmp_path: Path) -> None:
+    """Neither its call nor its visits nor its tests are the new lift's: it starts anew, and says whose state it had."""
+    async with running(tmp_path) as site:
+        await site.press()
+        (rule,) = (rule for rule in site.rules if rule.id == "lift")
+    site = await opened(tmp_path)
+    raw = msgspec.json.decode(site.journal.state("rule/lift") or b"")
+    assert raw["lift"] == rule.about
+    await site.journal.append([], state={"rule/lift": msgspec.json.encode(raw | {"lift": "the-old-one"})})
+    await site.journal.close()
+    async with running(tmp_path) as site:
+        assert not site.pipeline.alarms()
+        await site.pipeline.settle()
+        lost = [body for _, body in await site.records(Stream.AUDIT, "rule.lost/1")]
+        assert lost == [{"rule": "lift", "why": "lift", "lift": "the-old-one"}]
+
+
 async def test_only_an_open_alarm_that_nobody_has_answered_can_be_acknowledged(tmp_path: Path) -> None:
     """I3: the reasons why not, in words that stand in the result."""
     async with running(tmp_path) as site:
-        assert site.pipeline.why_not_ack(new_id()) == "alarm_not_open"
+        assert site.pipeline.why_not(Acked(new_id(), "li", "c9")) == "alarm_not_open"
         alarm = await site.press()
-        assert site.pipeline.why_not_ack(alarm) is None
+        assert site.pipeline.why_not(Acked(alarm, "li", "c9")) is None
         await site.answer(alarm)
-        assert site.pipeline.why_not_ack(alarm) == "acked_by wang"
+        assert site.pipeline.why_not(Acked(alarm, "li", "c9")) == "acked_by wang"
         site.board(key=1)
         await site.until(lambda: site.journal.last(Stream.ALARM) == 3)
-        assert site.pipeline.why_not_ack(alarm) == "alarm_not_open"
+        assert site.pipeline.why_not(Acked(alarm, "li", "c9")) == "alarm_not_open"
         for rule in site.rules:
             site.pipeline._step(rule, Acked(alarm, "li", "c9"))
         assert len(await site.records(Stream.ALARM)) == 3

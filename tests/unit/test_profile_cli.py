@@ -69,7 +69,7 @@ def test_a_right_profile_is_shown_as_it_will_be_asked(probe: Path, capsys: pytes
     }
     code, out, err = run(capsys, "check", str(probe), "--lang", "en", "--reply", "0131 0222")
     assert (code, err) == (0, "")
-    assert "2 points read with 1 requests" in out
+    assert "Points: 2, read with requests: 1" in out
     assert "temperature 30.5 °C" in out
 
 

@@ -9,9 +9,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from drivers.scanner.config import SYMBOL_MAX_BYTES, ScannerConfig
-from gateway.records import TAG_GONE_US, Arrivals, Changes, point_map_draft, poll_draft, scan_draft, window_draft
+from gateway.records import (
+    TAG_GONE_US,
+    Arrivals,
+    Changes,
+    card_draft,
+    point_map_draft,
+    poll_draft,
+    scan_draft,
+    window_draft,
+)
 from model.bodies import ReadingPoll, ScanBody
-from model.observation import Point, PointMap, Poll, Quality, Scan, TagWindow
+from model.observation import Card, Point, PointMap, Poll, Quality, Scan, TagWindow
 from model.record import Stream
 from model.time import Stamp, TimeQuality
 
@@ -46,6 +55,26 @@ def test_a_scan_keeps_every_byte(data: bytes) -> None:
     assert body.aim == "]d2"
 
 
+def test_a_text_in_another_charset_keeps_its_bytes() -> None:
+    """Text for people and the bytes beside it; where it is not even text in that charset, the bytes alone."""
+    body = json.loads(scan_draft(Scan("s", "阜新".encode("gb18030"), at(0), charset="gb18030")).body)
+    assert body == {"device": "s", "text": "阜新", "hex": "b8b7d0c2", "charset": "gb18030"}
+    by_chance = "医药".encode("gb18030")  # is text in UTF-8 too
+    assert json.loads(scan_draft(Scan("s", by_chance, at(0), charset="gb18030")).body)["text"] == "医药"
+    assert "hex" not in json.loads(scan_draft(Scan("s", "医药".encode(), at(0))).body)
+    assert json.loads(scan_draft(Scan("s", b"\xff", at(0), charset="gb18030")).body) == {"device": "s", "hex": "ff"}
+
+
+def test_a_scan_names_its_picture_and_its_doubt() -> None:
+    body = json.loads(scan_draft(Scan("s", b"1", at(0), doubt="scan_gs_lost", frame=b"picture")).body)
+    assert body == {
+        "device": "s",
+        "text": "1",
+        "doubt": "scan_gs_lost",
+        "frame": "2cea274d0bedc39ec4ab6ba9e59ec889e3ed6fb56a1cf088a64d9b383378dc97",
+    }
+
+
 @pytest.mark.parametrize("data", [b"\0", b"\xff"])
 def test_the_longest_symbol_fits_a_record(data: bytes) -> None:
     """Whatever its bytes are, also where each of them becomes six in JSON; the settings allow no longer one."""
@@ -77,6 +106,32 @@ def test_a_window_is_told_whole() -> None:
         "rssi": [-60, -50, -55],
         "antenna": 2,
     }
+
+
+def test_a_window_keeps_what_tells_the_direction() -> None:
+    """When the tag was read strongest; beside it the channel, the TID, and the reader's own clock."""
+    times = {"reader_first": 5, "reader_peak": 6}
+    window = TagWindow("gate", "E2", None, 7, at(1), at(3), peak=at(2), channel=0, tid="E280", **times)
+    body = json.loads(window_draft(window).body)
+    assert "pc" not in body
+    assert (body["peak"], body["channel"], body["tid"], body["reader"]) == (at(2).t, 0, "E280", [5, 6, None])
+
+
+@pytest.mark.parametrize("time", [-1, 2**63, 2**64 - 1])
+def test_a_clock_of_which_nothing_can_be_true_is_left_out(time: int) -> None:
+    """The contract has no such time; what the reader else says stays."""
+    window = TagWindow("gate", "E2", None, 7, at(1), at(3), reader_first=time, reader_last=9)
+    assert json.loads(window_draft(window).body)["reader"] == [None, None, 9]
+    assert "reader" not in json.loads(
+        window_draft(TagWindow("gate", "E2", None, 7, at(1), at(3), reader_peak=time)).body
+    )
+
+
+def test_a_card_comes_and_goes() -> None:
+    for present, kind in ((True, "card.seen/1"), (False, "card.gone/1")):
+        made = card_draft(Card("desk", "0A00B14D3F", "em4100", present, at(1)))
+        assert (made.kind, made.stream, made.at) == (kind, Stream.EVENT, at(1))
+        assert json.loads(made.body) == {"device": "desk", "uid": "0A00B14D3F", "technology": "em4100"}
 
 
 def test_what_is_urgent_and_what_is_a_record() -> None:

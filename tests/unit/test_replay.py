@@ -116,6 +116,20 @@ async def test_what_a_device_says_on_its_own(sim: StartSim, tmp_path: Path) -> N
         assert await asyncio.to_thread(port.read, 5) == b"A1\rB\r"
 
 
+async def test_each_connection_hears_it_from_the_beginning(sim: StartSim, tmp_path: Path) -> None:
+    """A device that speaks first, as LLRP readers do, greets each client; and the first reply is the first again."""
+    lines = [(0.0, "gateway", "48 49"), (1.0, "device", ASK), (1.01, "gateway", WARM)]
+    lines += [(2.0, "device", ASK), (2.01, "gateway", COLD)]
+    one = await sim("replay", recording(tmp_path / "r", *lines, driver="rfid_llrp"), "--listen", "127.0.0.1:0")
+    host, _, port = one.endpoint.removeprefix("tcp://").rpartition(":")
+    for _ in range(2):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        assert await reader.readexactly(2) == b"HI"
+        writer.write(bytes.fromhex(ASK))
+        assert (await reader.readexactly(9)).hex(" ") == WARM
+        writer.close()
+
+
 async def test_over_tcp_the_number_is_todays(sim: StartSim, tmp_path: Path) -> None:
     """The recorded one would be taken for a late reply."""
     file = recording(

@@ -1,25 +1,30 @@
 """Bytes of an M100/R200 module -> tag reads -> windows."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.rfid.codec import (
+from drivers.common.checksum import gen2_crc16
+from drivers.rfid.errors import error_name
+from drivers.rfid.m100 import codec
+from drivers.rfid.m100.codec import (
     FRAMINGS,
     MODULE_INFO,
     MODULE_INFO_HARDWARE,
     MULTI_INVENTORY,
     Frame,
     ModuleParser,
-    TagRead,
     encode,
     tag_read,
 )
+from drivers.rfid.session import Session
+from drivers.rfid.tag import TagRead
 from drivers.rfid.window import Windows
 from model.time import Stamp, TimeQuality
 from support.cutting import cut
+from support.damage import one_damage
 
 BB, AA = FRAMINGS["bb"], FRAMINGS["aa"]
 TAG_BB = bytes.fromhex("BB 02 22 00 11 C9 34 00 30 75 1F EB 70 5C 59 04 E3 D5 0D 70 3A 76 EF 7E")
@@ -82,6 +87,56 @@ def test_golden_commands() -> None:
     assert encode(AA, MODULE_INFO, MODULE_INFO_HARDWARE) == bytes.fromhex("AA 00 03 00 01 00 04 DD")
 
 
+def test_golden_settings_and_banks() -> None:
+    """The manual's frames: select an EPC, read two words of the user bank, write them, power 20 dBm, Query with Q 4."""
+    epc = bytes.fromhex("30751FEB705C5904E3D50D70")
+    password = bytes.fromhex("0000FFFF")
+    assert encode(BB, codec.SET_SELECT, codec.select(1, 32, epc)) == bytes.fromhex(
+        "BB 00 0C 00 13 01 00 00 00 20 60 00 30 75 1F EB 70 5C 59 04 E3 D5 0D 70 AD 7E"
+    )
+    assert encode(BB, codec.SELECT_MODE, codec.SELECT_NEVER) == bytes.fromhex("BB 00 12 00 01 01 14 7E")
+    assert encode(BB, codec.READ, codec.access(bytes(4), 3, 0, 2)) == bytes.fromhex(
+        "BB 00 39 00 09 00 00 00 00 03 00 00 00 02 47 7E"
+    )
+    assert encode(BB, codec.WRITE, codec.access(password, 3, 0, 2) + b"\x12\x34\x56\x78") == bytes.fromhex(
+        "BB 00 49 00 0D 00 00 FF FF 03 00 00 00 02 12 34 56 78 6D 7E"
+    )
+    assert encode(BB, codec.SET_POWER, (2000).to_bytes(2, "big")) == bytes.fromhex("BB 00 B6 00 02 07 D0 8F 7E")
+    assert encode(BB, codec.SET_QUERY, codec.query(b"\x10\x00", 4, "S0", "A")) == bytes.fromhex(
+        "BB 00 0E 00 02 10 20 40 7E"
+    )
+    assert encode(BB, codec.STOP_INVENTORY) == bytes.fromhex("BB 00 28 00 00 28 7E")
+
+
+def test_golden_answers_of_a_tag() -> None:
+    """The manual's answers to read and write name the tag that answered."""
+    read = bytes.fromhex("BB 01 39 00 13 0E 34 00 30 75 1F EB 70 5C 59 04 E3 D5 0D 70 12 34 56 78 B0 7E")
+    written = bytes.fromhex("BB 01 49 00 10 0E 34 00 30 75 1F EB 70 5C 59 04 E3 D5 0D 70 00 A9 7E")
+    one, two = ModuleParser(BB).feed(read + written)
+    assert codec.accessed(one.params) == ("30751FEB705C5904E3D50D70", b"\x12\x34\x56\x78")
+    assert codec.accessed(two.params) == ("30751FEB705C5904E3D50D70", b"\x00")
+    for size in range(15):
+        assert codec.accessed(one.params[:size]) is None
+
+
+@given(st.binary(min_size=2, max_size=2), st.integers(0, 15), st.sampled_from(get_args(Session)), st.sampled_from("AB"))
+def test_query_changes_only_what_is_given(known: bytes, q: int, session: Session, target: str) -> None:
+    """`DR(1) M(2) TRext(1) Sel(2) Session(2) Target(1) Q(4)` and three bits: the others stay."""
+    assert codec.query(known, None, None, None) == known
+    bits = f"{int.from_bytes(codec.query(known, q, session, target), 'big'):016b}"
+    was = f"{int.from_bytes(known, 'big'):016b}"
+    assert (bits[6:8], bits[8], bits[9:13]) == (f"{int(session[1]):02b}", "01"[target == "B"], f"{q:04b}")
+    assert (bits[:6], bits[13:]) == (was[:6], was[13:])
+
+
+def test_errors_by_name() -> None:
+    """As the manual has them; of A0|x to D0|x the low half is the tag's own."""
+    assert error_name(0x20, codec.ERRORS) == "20 (FHSS fail)"
+    assert error_name(0xA3, codec.ERRORS) == "A3 (tag)"
+    assert error_name(0x77, codec.ERRORS) == "77 (unknown)"
+    assert [codec.tag_error(code) for code in (0xA3, 0xB4, 0xCB, 0xDF, 0x15, 0xE0)] == [3, 4, 11, 15, None, None]
+
+
 def test_empty_field() -> None:
     """Error 15 is a frame like others."""
     assert ModuleParser(BB).feed(NO_TAG) == [Frame(1, 0xFF, b"\x15")]
@@ -113,13 +168,38 @@ def test_short_notifications_are_no_tags() -> None:
 
 
 def test_damage_between_good_frames() -> None:
-    """A half frame, a wrong checksum and a wrong length cost themselves alone, and are counted."""
-    parser = ModuleParser(BB)
-    wrong_sum = TAG_BB[:-2] + b"\x00\x7e"
-    huge = b"\xbb\x02\x22\xff\xff"
-    stream = TAG_BB + TAG_BB[:11] + TAG_BB + wrong_sum + TAG_BB + huge + TAG_BB
-    assert len(parser.feed(stream) + parser.flush()) == 4
-    assert parser.dropped == 3
+    """A wrong checksum, a stray byte and a wrong length cost themselves alone, half a frame the one behind it too: its
+    length says that it might be inside. All are counted; what is held back comes with enough sound frames, or a silence.
+    """
+    wrong_sum, huge, half = TAG_BB[:-2] + b"\x00\x7e", b"\xbb\x02\x22\xff\xff", TAG_BB[:11]
+    for damage, lost in ((wrong_sum, 0), (b"\x00", 0), (huge, 0), (half, 1)):
+        parser = ModuleParser(BB)
+        assert len(parser.feed(TAG_BB + damage + 5 * TAG_BB) + parser.flush()) == 6 - lost
+        assert len(parser.feed(damage + 9 * TAG_BB)) == 9 - lost
+        assert parser.dropped == 2
+
+
+def test_a_captured_tag_without_an_epc() -> None:
+    """An unprogrammed tag is sound, and names nothing."""
+    pc = b"\x00\x00"
+    assert tag_read(b"\xc9" + pc + gen2_crc16(pc).to_bytes(2, "big")) is None
+
+
+def notification(epc: bytes) -> bytes:
+    pc_epc = (len(epc) // 2 << 11).to_bytes(2, "big") + epc
+    return frame_of(2, 0x22, b"\xc9" + pc_epc + gen2_crc16(pc_epc).to_bytes(2, "big"))
+
+
+INNER = notification(b"\xde\xad")
+
+
+def test_nothing_comes_out_of_a_damaged_frame() -> None:
+    """An EPC that is itself whole frames, with the CRC of a tag, is told by no damage of the frame that it stands in."""
+    for damaged in one_damage(notification(2 * INNER), 8):
+        parser = ModuleParser(BB)
+        frames = parser.feed(damaged + 15 * TAG_BB) + parser.flush()
+        assert Frame(2, 0x22, INNER[5:-2]) not in frames
+        assert frames[-1] == Frame(2, 0x22, TAG_BB[5:-2])
 
 
 PARTS = st.one_of(

@@ -264,7 +264,7 @@ def test_the_same_cause_is_the_same_alarm() -> None:
         room = Room("gsp-cold-2-8")
         room.wait(later_s)
         room.is_at(value)
-        return room.bench.said[0].body.alarm
+        return str(room.bench.said[0].body.alarm)
 
     assert raised(9.0, 0) == raised(9.0, 0)
     assert raised(9.0, 0) != raised(9.0, 1)

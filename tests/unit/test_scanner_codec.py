@@ -101,13 +101,16 @@ def test_suffix_as_terminator() -> None:
     assert lines.feed(b"\x02A\x03\x02B\x03") == [Symbol(b"A", None), Symbol(b"B", None)]
 
 
-def test_idle_flush_gives_the_symbol_of_a_scanner_without_terminator() -> None:
-    """Silence ends a symbol; the next one starts fresh."""
-    lines = parser(*ALL)
+@pytest.mark.parametrize(("ends", "doubt"), [(ALL, "scan_no_end"), (frozenset[Terminator](), None)])
+def test_idle_flush_gives_the_symbol_of_a_scanner_without_terminator(
+    ends: frozenset[Terminator], doubt: str | None
+) -> None:
+    """Silence ends a symbol, which is doubted where a terminator was to end it; the next one starts fresh."""
+    lines = parser(*ends)
     assert lines.feed(b"]Q1hello") == []
-    assert lines.flush() == [Symbol(b"hello", "]Q1")]
+    assert lines.flush() == [Symbol(b"hello", "]Q1", doubt)]
     assert lines.feed(b"]Q1world") == []
-    assert lines.flush() == [Symbol(b"world", "]Q1")]
+    assert lines.flush() == [Symbol(b"world", "]Q1", doubt)]
     assert not lines.dropped
 
 
@@ -117,7 +120,43 @@ def test_idle_flush_drops_the_torn_symbol_of_a_scanner_with_terminator() -> None
     assert lines.feed(b"first\rhal") == [Symbol(b"first", None)]
     assert lines.flush() == []
     assert lines.dropped == 1
+    assert lines.feed(b"f\rnext\r") == [Symbol(b"next", None)]
+    assert lines.dropped == 2
+
+
+def test_what_follows_a_torn_symbol() -> None:
+    """Its other half is as little of a code; the next code is known by its beginning, or because it comes much later."""
+    for beginning in (b"]E0", b"\x02"):
+        lines = parser("CR", prefix=beginning if beginning == b"\x02" else b"")
+        assert len(lines.feed(beginning + b"first\r" + beginning + b"hal")) == 1
+        lines.flush()
+        assert [one.data for one in lines.feed(beginning + b"next\r")] == [b"next"]
+    lines = parser("CR")
+    lines.feed(b"first\r\xff")
+    lines.flush()
+    lines.resume()
     assert lines.feed(b"next\r") == [Symbol(b"next", None)]
+
+
+def test_both_halves_before_any_terminator_are_doubted() -> None:
+    """Nobody knows yet whether this scanner sends terminators."""
+    lines = parser("CR")
+    lines.feed(b"6901234")
+    assert lines.flush() == [Symbol(b"6901234", None, "scan_no_end")]
+    assert lines.feed(b"567892\rA1\r") == [Symbol(b"567892", None, "scan_no_end"), Symbol(b"A1", None)]
+
+
+def test_a_text_that_holds_terminators() -> None:
+    """All its pieces are doubted, however many there are; the codes around it are not."""
+    lines = parser(*ALL)
+    codes = lines.feed(b"A1\r\nA2\r]Q1x\ny\nz\tw\rA3\r\n" * 2)
+    assert [(one.data, one.doubt) for one in codes] == [
+        *((data, None) for data in (b"A1", b"A2")),
+        *((data, "scan_other_end") for data in (b"x", b"y", b"z", b"w")),
+        *((data, None) for data in (b"A3", b"A1", b"A2")),
+        *((data, "scan_other_end") for data in (b"x", b"y", b"z", b"w")),
+        (b"A3", None),
+    ]
 
 
 @pytest.mark.parametrize("end", ["CR", "CRLF"])
@@ -195,24 +234,29 @@ def test_ssi_damage_is_never_a_symbol(at: int) -> None:
     damaged = bytearray(SSI_EAN13)
     damaged[at] ^= 0x40
     packets = ssi.PacketParser()
-    found = packets.feed(bytes(damaged)) + packets.flush()
-    assert found == []
+    assert packets.feed(bytes(damaged)) == []
+    assert packets.flush()
     assert packets.dropped == 1
     assert packets.feed(SSI_EAN13 + b"\x00\x00") == [ssi.Packet(ssi.DECODE_DATA, 0, b"\x0b6901234567892")]
 
 
-def test_ssi_packet_behind_a_wrong_length() -> None:
-    """A length that promises too much hides the next packet only until the line is silent."""
+@pytest.mark.parametrize("noise", [b"\xff", b"\x00", SSI_EAN13[:-1] + b"\x00"])
+def test_ssi_nothing_is_found_in_what_is_damaged(noise: bytes) -> None:
+    """A label may hold a packet. What comes behind a silence is well, and a good packet before it too."""
     packets = ssi.PacketParser()
-    assert packets.feed(b"\xff" + SSI_EAN13) == []
-    assert packets.flush() == [ssi.Packet(ssi.DECODE_DATA, 0, b"\x0b6901234567892")]
+    good = ssi.Packet(ssi.DECODE_DATA, 0, b"\x0b6901234567892")
+    assert packets.feed(SSI_EAN13 + noise + SSI_EAN13) == [good]
+    assert packets.pending
+    assert packets.flush()
     assert not packets.pending
+    assert packets.feed(SSI_EAN13) == [good]
+    assert (packets.flush(), packets.dropped) == (False, 1)
 
 
 def test_ssi_echo_of_the_host_is_no_packet() -> None:
     """Our own bytes, come back on an echoing line, are not the decoder's word."""
     packets = ssi.PacketParser()
-    assert packets.feed(ssi.encode(ssi.ACK)) + packets.flush() == []
+    assert packets.feed(ssi.encode(ssi.ACK)) == []
 
 
 @given(st.lists(st.one_of(st.just(SSI_EAN13), st.binary(max_size=40))), st.lists(st.integers(0, 500)))
@@ -220,6 +264,7 @@ def test_ssi_any_chunking(parts: list[bytes], cuts: list[int]) -> None:
     """Arbitrary bytes never raise, and where the reads are cut does not matter."""
     data = b"".join(parts)
     whole, pieces = ssi.PacketParser(), ssi.PacketParser()
-    expected = whole.feed(data) + whole.flush()
-    assert [p for piece in cut(data, cuts) for p in pieces.feed(piece)] + pieces.flush() == expected
+    expected = whole.feed(data)
+    assert [p for piece in cut(data, cuts) for p in pieces.feed(piece)] == expected
+    assert pieces.flush() == whole.flush()
     assert pieces.dropped == whole.dropped

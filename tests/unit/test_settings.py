@@ -3,12 +3,17 @@
 import hashlib
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from gateway.rules.registry import RULES
+from gateway.rules.site import Role
 from gateway.settings.load import load
 from gateway.settings.problem import Problem, SettingsInvalid
+from gateway.settings.schema import Signal
 from sync.contract.signing import private_key
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "settings").iterdir())
@@ -55,6 +60,55 @@ def test_the_pins_of_a_pi_are_right() -> None:
     assert [point.name for point in rooms] == ["room1", "room2"]
 
 
+def test_the_readers_are_right() -> None:
+    """Every driver that identifies is in the example."""
+    settings = load(EXAMPLES / "readers.toml")
+    assert settings.warnings == ()
+    known = {entry.name for entry in entry_points(group="doorpost.drivers")}
+    there = known - {"modbus", "gpio", "ds18b20", "modem_sms"}
+    assert {device.config.driver for device in settings.devices} == there
+
+
+def test_the_lift_is_right() -> None:
+    """Every rule of lifts is in the example, and every signal that only lifts raise has its output."""
+    settings = load(EXAMPLES / "lift.toml")
+    assert [warning.error.code for warning in settings.warnings] == ["lift_no_sync"]  # its files are the centre's
+    assert {rule.rule for rule in settings.rules} == {name for name in RULES if name.startswith("lift")}
+    assert {signal for output in settings.outputs for signal in output.on} == set(get_args(Signal)) - {"lamp_red"}
+    assert [lift.id for lift in settings.lifts] == ["lift-1"]
+    assert {role for person in settings.persons for role in person.role} == set(get_args(Role))
+
+
+def test_a_tier_that_nobody_can_be_told_in_is_warned_of(tmp_path: Path) -> None:
+    """Where there are persons at all; it does not keep the gateway from listening."""
+    text = (EXAMPLES / "lift.toml").read_text(encoding="utf-8").replace('phone = "+8613800000003"\n', "")
+    found = load(site(tmp_path, text)).warnings
+    tiers = [one.error.params["tier"] for one in found if one.error.code == "tier_without_phone"]
+    assert tiers == [2]
+
+
+def test_lamps_of_several_lifts_say_whose_they_are(tmp_path: Path) -> None:
+    """Else a call in one car lights up the other; the siren of the duty room may be everybody's."""
+    text = (EXAMPLES / "lift.toml").read_text(encoding="utf-8")
+    second = '[[lift]]\nid = "lift-2"\nrescue = "330682"\n'
+    second += '[[rule]]\nid = "call-2"\nrule = "lift"\nlift = "lift-2"\nprofile = "lift-default"\n'
+    second += 'alarm = "board.di5"\nend = "board.di6"\n'
+    with pytest.raises(SettingsInvalid) as caught:
+        load(site(tmp_path, text + second))
+    assert {(one.where, one.error.code) for one in caught.value.problems} == {
+        (f"output {lamp}: on", "output_of_all_lifts") for lamp in ("yellow", "green", "fault", "voice")
+    }
+    lamps = text.replace('on = ["lamp', 'rules = ["lift-1"]\non = ["lamp').replace(
+        'on = ["voice', 'rules = ["lift-1"]\non = ["voice'
+    )
+    assert load(site(tmp_path, lamps + second)).outputs
+
+
+def test_a_setting_of_another_table_is_told_where_it_belongs(tmp_path: Path) -> None:
+    (found,) = problems(site(tmp_path, GATEWAY + 'broker = "mqtt://127.0.0.1"\n'))
+    assert (found.error.code, found.error.params["tables"]) == ("setting_elsewhere", "[sync]")
+
+
 def test_the_example_is_right() -> None:
     """The shipped example is complete and has no problem; its parts come in the order of the file."""
     settings = load(EXAMPLE)
@@ -63,7 +117,7 @@ def test_the_example_is_right() -> None:
     assert [device.config.id for device in settings.devices][:2] == ["room1", "room2"]
     assert [bus.factory.__name__ for bus in settings.buses] == ["ModbusRtuBus"]
     assert {device.factory.__name__ for device in settings.devices} >= {"ModbusDevice", "ScannerDevice"}
-    assert [rule.id for rule in settings.rules] == ["room1-cold", "room2-frozen", "lift1-alarm"]
+    assert [rule.id for rule in settings.rules] == ["room1-cold", "room2-frozen"]
     assert settings.outputs[0].on == ["siren"]
 
 
@@ -111,6 +165,23 @@ def test_a_file_in_another_encoding(tmp_path: Path) -> None:
     path = tmp_path / "site.toml"
     path.write_bytes(GATEWAY.encode() + "# 冷库\n".encode("gb18030"))
     assert codes(problems(path)) == [(4, "settings_not_utf8")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ("a = " + "[" * 5000, "settings_too_deep"),
+        ("a." * 5000 + "a = 1", "settings_too_deep"),
+        ("a = " + "9" * 5000, "settings_number_too_long"),
+    ],
+    ids=["brackets", "dots", "digits"],
+)
+def test_too_much_for_any_file(tmp_path: Path, wrong: str, code: str) -> None:
+    """Where it stands is not known: no innocent line is named, and nothing is said in Python's own words."""
+    (one,) = problems(site(tmp_path, wrong + '\n[gateway]\nid = "gw-1"\n'))
+    assert (one.line, one.source, one.error.code) == (None, "", code)
+    assert one.error.params.keys() == {"most"}
+    assert all(len(one.told(lang)) == 2 for lang in ("en", "zh-CN"))
 
 
 def test_lines_count_in_a_file_from_windows(tmp_path: Path) -> None:
@@ -209,3 +280,47 @@ def test_only_configured_drivers_are_imported(tmp_path: Path) -> None:
     loaded = subprocess.run(run, capture_output=True, text=True, check=True).stdout
     assert "drivers.scanner.driver" in loaded
     assert not any(name in loaded for name in ("drivers.camera", "drivers.modbus", "cv2", "rich", "starlette"))
+
+
+def test_a_site_without_lifts_loads_nothing_of_them(tmp_path: Path) -> None:
+    program = "import sys; from pathlib import Path; from gateway.settings.load import load; load(Path(sys.argv[1])); "
+    program += "import gateway.app; print(*[name for name in sys.modules if name.startswith('gateway.')])"
+    run = [sys.executable, "-c", program, str(site(tmp_path, GATEWAY + SCANNER))]
+    loaded = subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()
+    assert "gateway.pipeline" in loaded
+    small = {"gateway.lift_deeds", "gateway.settings.lift_advice", "gateway.settings.lift_checks"}
+    assert {name for name in loaded if "lift" in name or name == "gateway.vitals"} == small
+
+
+@pytest.mark.parametrize(
+    ("lines", "line", "words"),
+    [
+        ('driver = "scanner"\nport = "/dev/gun"\nterminators = "CR"', 8, "is not a list"),
+        ('driver = "camera"\nsource = "x.png"\nformats = ["QR"]', 8, "did you mean QRCode?"),
+        ('driver = "camera"\nsource = "x.png"\nformats = ["datamatrix"]', 8, "did you mean DataMatrix?"),
+        ('driver = "scanner"\nport = "/dev/gun"\ngs = "，"', 8, "other characters than ASCII"),
+        ('driver = "scanner"\nport = "/dev/gun"\nprefix = "，"', 8, "U+00FF"),
+        ('driver = "rfid_llrp"\nport = "tcp://192.0.2.1"', 7, "5084"),
+        ('driver = "rfid_llrp"\nport = "tcp://192.0.2.1:1"\ninputs = { Door = { gpi = 1 } }', 8, "small letters"),
+        ('driver = "rfid_uhfreader"\nport = "/dev/uhf"\nmodel = "uhfreader18"\nantennas = [1]', 9, "antennas"),
+        (
+            'driver = "rfid_m100"\nport = "/dev/uhf"\nselect = { bank = "epc", bit = 32, mask = "123" }',
+            8,
+            "two digits for each byte",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(tmp_path: Path, lines: str, line: int, words: str) -> None:
+    """At its line, without the words of a library, and without those of another device."""
+    (problem,) = problems(site(tmp_path, f'{GATEWAY}[[device]]\nid = "d"\n{lines}\n'))
+    told = "\n".join(problem.told("en"))
+    assert problem.line == line
+    assert words in told
+    for raw in ("frozenset", "[0-9", "xy-md02"):
+        assert raw not in told
+
+
+def test_the_number_of_a_keyboard_is_no_stable_name(tmp_path: Path) -> None:
+    """As that of a serial adapter is none."""
+    wedge = '[[device]]\nid = "w1"\ndriver = "wedge"\nport = "/dev/input/event3"\n'
+    assert codes(load(site(tmp_path, GATEWAY + wedge)).warnings) == [(7, "keyboard_unstable")]

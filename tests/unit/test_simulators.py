@@ -1,5 +1,6 @@
 """The program that starts the simulators."""
 
+import json
 import re
 import subprocess
 import sys
@@ -44,6 +45,28 @@ def test_help_of_a_kind_lists_its_commands(kind: str) -> None:
     for name, (arguments, what) in described(simulator(kind).COMMANDED[kind]).items():
         place = lines.index(f"  {name} {arguments}".rstrip())
         assert what and lines[place + 1].strip() == what
+
+
+NONE = 'a command is one line of JSON, {"do": NAME, ...}'
+
+
+async def test_a_command_that_cannot_be_is_told_why(sim: StartSim) -> None:
+    """In a sentence, with what there is; and the simulator goes on."""
+    modem = await sim("modem")
+    assert modem.process.stdin and modem.process.stdout
+    for line, why in (
+        ("rubbish", NONE),
+        ("[]", NONE),
+        ('{"do": 5}', NONE),
+        ('{"do": "sms"}', "there is no command sms; there are: drafts, fault, "),
+        ('{"do": "sms_in", "text": "hi"}', "sms_in takes number text [without=0], not text"),
+        ('{"do": "fault", "kind": "nonsense"}', "faults: "),
+        ('{"do": "pdu_in", "hex": 5}', "an argument is of the wrong kind (TypeError: "),
+    ):
+        modem.process.stdin.write(f"{line}\n".encode())
+        answer = json.loads(await modem.process.stdout.readline())
+        assert (answer["ok"], answer["why"].startswith(why)) == (False, True), answer
+    await modem.command("signal", rssi=5)
 
 
 def test_the_document_has_every_command_of_every_kind() -> None:

@@ -119,6 +119,20 @@ async def test_after_a_transient_error_it_runs_again() -> None:
     ]
 
 
+async def test_an_error_may_ask_for_a_longer_pause() -> None:
+    """Who serves another client is not asked as often as one whose cable may come back."""
+
+    class Taken(TransientError):
+        pause_s = 1e6
+
+    async with plant() as site:
+        taken = site.start("taken", scripted(fails(Taken("llrp_in_use", port="x"))))
+        other = site.start("other", scripted(*[fails(TransientError("port_gone", port="x", why="x"))] * 5))
+        await until(lambda: other.state is Health.ONLINE)
+        driver: Any = taken.driver
+        assert (driver.runs, taken.state) == (1, Health.OFFLINE)
+
+
 async def test_after_a_permanent_error_it_stays_stopped() -> None:
     """Told as a fault; its task ends without an error, which would end the others."""
     async with plant() as site:

@@ -5,20 +5,24 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
 
+from central.show import why
 from gateway.cli import tree
 from model import errors
+from model.bodies import RescueState
 from model.observation import Quality
 from model.ports import Health
-from model.texts import LANGS, asked_language, catalogue, hint, language, text
+from model.texts import LANGS, asked_language, hint, language, text, words
+from support.catalogue import catalogue
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("model", "gateway", "drivers", "sync", "central")
+ROOMS = ("model", "traceability", "gateway", "drivers", "sync", "central")
 WITH_HINT = (errors.DriverError, errors.SettingsError, errors.StoreError, errors.LinkError)
+QUOTED = re.compile(r"""["']([^"'\s]+)(?=["'])""")
 PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -41,12 +45,15 @@ def error_classes() -> dict[str, type[errors.DoorpostError]]:
         for name, thing in vars(errors).items()
         if isinstance(thing, type) and issubclass(thing, errors.DoorpostError)
     }
-    classes = [node for source in sources().items() for node in walk(*source) if isinstance(node, ast.ClassDef)]
-    for _ in classes:  # enough rounds for any order
-        for node in classes:
-            bases = [known[name] for base in node.bases if (name := ast.unparse(base).split(".")[-1]) in known]
-            if bases:
-                known.setdefault(node.name, bases[0])
+    nodes = [node for source in sources().items() for node in walk(*source) if isinstance(node, ast.ClassDef)]
+    classes = [(node.name, [ast.unparse(base).split(".")[-1] for base in node.bases]) for node in nodes]
+    before = 0
+    while len(known) > before:  # in whatever order they stand
+        before = len(known)
+        for name, bases in classes:
+            for base in bases:
+                if base in known:
+                    known.setdefault(name, known[base])
     return known
 
 
@@ -84,37 +91,82 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[str]:
             yield f"cli.{'_'.join((*path, name))}.help"
 
 
+@cache
+def quoted() -> set[str]:
+    """All words in quotation marks."""
+    return {word for source in sources().values() for word in QUOTED.findall(source)}
+
+
 def used(key: str) -> bool:
     """Whether the code names the whole key, or its last part where it puts the key together."""
-    quoted = re.compile(rf"""["'](?:{re.escape(key)}|{re.escape(key.rpartition(".")[2])})["']""")
-    return any(quoted.search(source) for source in sources().values())
+    return not quoted().isdisjoint((key, key.rpartition(".")[2]))
 
 
 def test_every_error_has_its_words() -> None:
     """Each code that is raised has a text in both languages, and a hint in both where a person can do something."""
     missing = []
     for code, kind, where in raised():
-        entry = catalogue()["error"].get(code, {})
+        entry = words("error").get(code, {})
         fields = ["en", "zh", *(["hint_en", "hint_zh"] if issubclass(kind, WITH_HINT) else [])]
         lacking = [field for field in fields if not entry.get(field)]
         missing += [f"{where}: [error.{code}] {' '.join(lacking)}"] if lacking else []
     assert not missing, "\n".join(missing)
 
 
+def test_who_is_refused_is_told_what_to_do() -> None:
+    """A person at the command line of a lift or of the centre: each such error has a hint, whatever its class."""
+    asked = re.compile(
+        r"gateway/(lifts|visits|pins|cli/lift\w*)\.py|central/(\w*cli|settings|persons|commands|queries)\.py|model/pin\.py"
+    )
+    found = {code: where for code, _, where in raised() if asked.match(where)}
+    assert {"lift_no_call", "visit_signed", "person_known", "pin_short"} <= found.keys()
+    assert [f"{where} {code}" for code, where in found.items() if not words("error")[code].get("hint_en")] == []
+
+
 def test_both_languages_say_the_same() -> None:
     """Each entry has both languages, with the same parameters."""
     for key, entry in entries(catalogue()):
-        for english, chinese in (("en", "zh"), ("hint_en", "hint_zh")):
+        for english, chinese in (("en", "zh"), ("hint_en", "hint_zh"), ("address_hint_en", "address_hint_zh")):
             assert (english in entry) == (chinese in entry), f"{key}: one of {english}, {chinese} is missing"
             if english in entry:
                 assert set(PLACE.findall(entry[english])) == set(PLACE.findall(entry[chinese])), key
 
 
 def test_no_text_is_left_over() -> None:
-    """No entry is unused. (The page's own stand in f-strings over its parts; its tests look at them.)"""
+    """No entry is unused. (Those of the page and of settings are put together of parts, and names stand in data; their own tests
+    look at them.)"""
     helps = set(commands(tree("en")))
-    keys = [key for key, _ in entries(catalogue()) if not key.startswith("page.") and key not in helps]
+    own = ("desk.", "lift_code.", "name.", "page.", "part.", "setting")
+    keys = [key for key, _ in entries(catalogue()) if not key.startswith(own) and key not in helps]
     assert [key for key in keys if not used(key)] == []
+
+
+def test_an_address_has_no_baud_rate() -> None:
+    """Its hint is its own."""
+    for code in ("device_silent", "device_not_understood"):
+        assert "baud rate" in str(hint(code, "en", port="/dev/ttyUSB0"))
+        assert "baud rate" not in str(hint(code, "en", port="tcp://192.0.2.1:4001"))
+        assert "doorpost discover rfid tcp://192.0.2.1:4001" in str(hint(code, "zh", port="tcp://192.0.2.1:4001"))
+    assert hint("port_gone", "en", port="tcp://192.0.2.1:4001") == hint("port_gone", "en", port="/dev/ttyUSB0")
+
+
+def test_a_reason_that_is_a_code_is_told_in_words() -> None:
+    """What the system says stays as it is, and so does a code in any other place."""
+    told = text("error.port_unreachable", "zh", port="tcp://h:1", why="no_answer")
+    assert "无应答" in told
+    assert "_" not in told
+    assert "Is a directory" in text("error.port_unreachable", "zh", port="tcp://h:1", why="Is a directory")
+    assert "no room" in text("error.scan_not_stored", "en", why="store_full")
+    assert text("error.port_absent", "en", port="no_answer") == "no_answer is not there"
+
+
+def test_a_rescues_state_has_one_name() -> None:
+    """At the centre and at the gateway, also in what is refused: no code of ours in a sentence."""
+    assert set(words("rescue_state")) >= set(get_args(RescueState))
+    for lang, name in (("zh", "“已解救”"), ("en", '"released"')):
+        assert name in text("error.lift_not_now", lang, lift="L1", rescue_state="released")
+        assert name.strip('“”"') in why("not_now released", lang)
+    assert "钥匙" in why("ended_at gw-1 key", "zh")
 
 
 @pytest.mark.parametrize(("section", "values"), [("health", Health), ("quality", Quality)])

@@ -24,7 +24,8 @@ from model.ports import Health
 from model.record import STREAMS, Stream
 from model.time import TimeQuality
 from support.site import ROOM, Site, running
-from sync.journal.segment import Head
+from sync.journal.segment import Head, Slice
+from sync.journal.view import StoreView
 from sync.watermark import Watermark
 
 HOUR_S = 3600
@@ -277,6 +278,72 @@ async def test_the_tail_of_the_journal(show: Show) -> None:
     assert [r async for r in show.views.tail("alarm", 0, follow=False)] == []
 
 
+async def fork(site: Site, end: int) -> None:
+    """The centre knows the events up to `end`: what lies beyond is in the new store, anew, once this returns."""
+    journal = site.journal
+    beyond = journal.last(Stream.EVENT) - end
+    ends = {stream: journal.head(stream) for stream in STREAMS}
+    ends[Stream.EVENT] = Head(end, await journal.current.hash_at(Stream.EVENT, end))
+    await journal.fork(journal.store, ends)
+    await site.until(lambda: journal.last(Stream.EVENT) == beyond)
+
+
+async def test_a_fork_while_the_tail_reads_its_history(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The history is of the store that it began with; then all of the new store, each record once."""
+    show.site.room(9.0)  # an alarm, which is read before the events
+    for n in range(6):
+        show.site.pipeline.emit(show.site.scan(b"%d" % n))
+    await show.site.until(lambda: show.site.journal.last(Stream.EVENT) == 6)
+    await show.site.until(lambda: show.site.journal.last(Stream.ALARM) == 1)
+    store, read = show.site.journal.store, StoreView.read
+
+    async def forking(view: StoreView, stream: Stream, first: int, max_records: int, max_bytes: int) -> Slice:
+        if show.site.journal.store == store:
+            await fork(show.site, 4)
+        return await read(view, stream, first, max_records, max_bytes)
+
+    monkeypatch.setattr(StoreView, "read", forking)
+    events: list[tuple[int, str]] = []
+    async with reading(show.views.tail(None, 100, follow=True)) as tail:
+        while len(events) < 9:
+            one = await anext(tail)
+            if one["stream"] == "event":
+                events.append((one["seq"], one["body"]["text"]))
+            if len(events) == 8:
+                show.site.pipeline.emit(show.site.scan(b"6"))
+    assert events == [*((n + 1, str(n)) for n in range(6)), (1, "4"), (2, "5"), (3, "6")]
+
+
+async def test_a_fork_before_the_tail_has_told_all(show: Show) -> None:
+    """What was committed before it stays to be told, of each of several stores; what was moved comes with its new number only."""
+    journal = show.site.journal
+
+    async def emit(*texts: int) -> None:
+        last = journal.last(Stream.EVENT)
+        for n in texts:
+            show.site.pipeline.emit(show.site.scan(b"%d" % n))
+        await show.site.until(lambda: journal.last(Stream.EVENT) == last + len(texts))
+
+    await emit(0, 1)
+    async with reading(show.views.tail("event", 2, follow=True)) as tail:
+        assert [(await anext(tail))["body"]["text"] for _ in range(2)] == ["0", "1"]
+        await emit(2, 3)
+        await fork(show.site, 3)
+        await emit(4, 5)
+        await fork(show.site, 2)
+        await emit(6)
+        told = [await anext(tail) for _ in range(5)]
+    assert [(one["seq"], one["body"]["text"]) for one in told] == [(3, "2"), (1, "3"), (2, "4"), (1, "5"), (2, "6")]
+
+
+async def test_numbers_that_no_store_has_end_the_reading(show: Show) -> None:
+    """They are not asked for again and again."""
+    show.site.pipeline.emit(show.site.scan(b"0"))
+    await show.site.until(lambda: show.site.journal.last(Stream.EVENT) == 1)
+    store = show.site.journal.current
+    assert [record.seq async for record in show.views._records(store, Stream.EVENT, 1, 9)] == [1]
+
+
 async def test_the_tail_over_damage_and_a_fork(show: Show, tmp_path: Path) -> None:
     """What can be read is shown, and after a fork the new store's records; the sealed one is still counted."""
     journal = show.site.journal
@@ -285,9 +352,7 @@ async def test_the_tail_over_damage_and_a_fork(show: Show, tmp_path: Path) -> No
     await show.site.until(lambda: journal.last(Stream.EVENT) == 6)
     async with reading(show.views.tail("event", 3, follow=True)) as tail:
         assert [(await anext(tail))["body"]["text"] for _ in range(3)] == ["3", "4", "5"]
-        ends = {stream: journal.head(stream) for stream in STREAMS}
-        ends[Stream.EVENT] = Head(4, await journal.current.hash_at(Stream.EVENT, 4))
-        await journal.fork(journal.store, ends)
+        await fork(show.site, 4)
         again = [await anext(tail) for _ in range(2)]
         assert [(one["seq"], one["body"]["text"]) for one in again] == [(1, "4"), (2, "5")]
     counted = {(s.store == journal.store, s.stream): s.captured for s in show.views.snapshot().streams}
