@@ -10,15 +10,15 @@ bin := .venv/bin
 pip := $(bin)/python -m pip --disable-pip-version-check --cache-dir .cache/pip --quiet
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9]*\):.*## /  make \1\t/p' Makefile | expand -t 18
 
 demo: .venv/demo ## run the main job on simulated devices, about 90 seconds (ARGS="--headless --json")
 	@$(bin)/doorpost demo $(ARGS)
 
-test: .venv/test ## install what the tests need, then check and test everything
-	@tests/prepare
+# three at a time even on two cores: most tests wait for a device, or for its silence
+test: prepared .venv/test ## install what the tests need, then check and test everything
 	@$(MAKE) check
-	@$(bin)/pytest
+	@$(bin)/pytest --numprocesses 3 --dist worksteal
 
 check: .venv/test ## style, types and the arrows between the rooms
 	$(bin)/ruff check .
@@ -26,24 +26,33 @@ check: .venv/test ## style, types and the arrows between the rooms
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
 
-soak: .venv/test ## the long runs, 75 minutes: a thousand kill -9, a day at 60 times its speed, fuzzing (docs/soak.md)
-	@tests/prepare
+soak: prepared .venv/test ## the long runs, 95 minutes: a thousand kill -9, a day at 60 times its speed, fuzzing (docs/soak.md)
 	@$(bin)/pytest -m soak --timeout=0 -s
 	@$(MAKE) fuzz
 
 fuzz: .venv-fuzz/ready ## fuzz the parsers of the contract, guided by coverage (ARGS="--seconds 600 verify")
 	@PYTHONPATH=tests .venv-fuzz/bin/python -m fuzz.run $(ARGS)
 
-bench: .venv/test .venv-bench/ready ## measure, 25 minutes, and write docs/performance.md (ARGS="append" for one, "--quick" to see it run)
-	@tests/prepare
+bench: prepared .venv/test .venv-bench/ready ## measure, 30 minutes, and write docs/performance.md (ARGS="append" for one, "--quick" to see it run)
 	@$(bin)/python -m bench $(ARGS)
+
+sllurp: .venv-sllurp/ready ## let sllurp, an LLRP client of other authors, work with the simulated reader
+	@.venv-sllurp/bin/python tests/peers/sllurp_peer.py
 
 contract: .venv/test ## make docs/contract and the schema of profiles again from the types
 	$(bin)/python -m sync.contract.document docs/contract
 	$(bin)/doorpost profile schema >config/profiles/profile.schema.json
 
-drivers: .venv/test ## make the tables of docs/drivers.md again from the drivers' score cards
+drivers: .venv/test ## make the tables of docs/drivers.md and docs/settings.md again from the drivers
 	@PYTHONPATH=tests $(bin)/python -m support.scorecard
+	@PYTHONPATH=tests $(bin)/python -m support.settings_page
+
+# first: evdev, which comes as source, is compiled into .venv
+prepared:
+	@tests/prepare
+
+gs1: .venv/test ## make the table of application identifiers again (ARGS=gs1-syntax-dictionary.txt)
+	$(bin)/python -m traceability.gs1.dictionary <$(ARGS) >.cache/facts.py && mv .cache/facts.py traceability/gs1/facts.py
 
 uv := .cache/uv/bin/uv
 compile := $(uv) pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
@@ -53,7 +62,7 @@ lock: ## resolve the newest versions into the two lock files
 	$(PYTHON) -m venv .cache/uv
 	.cache/uv/bin/pip --disable-pip-version-check --quiet install uv
 	$(compile) -o requirements.lock
-	$(compile) --group dev --constraint requirements.lock -o requirements-dev.lock
+	$(compile) --extra hid --group dev --constraint requirements.lock -o requirements-dev.lock
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -90,4 +99,10 @@ endef
 	@.venv-bench/bin/python -m pip --disable-pip-version-check --cache-dir .cache/pip --quiet install --require-hashes -r $<
 	@touch $@
 
-.PHONY: help demo test check soak fuzz bench contract drivers lock
+# GPL: it stands alone, and meets the simulated reader over a socket
+.venv-sllurp/ready: tests/peers/sllurp-requirements.txt
+	@$(PYTHON) -m venv .venv-sllurp
+	@.venv-sllurp/bin/python -m pip --disable-pip-version-check --cache-dir .cache/pip --quiet install --require-hashes -r $<
+	@touch $@
+
+.PHONY: help demo test check soak fuzz bench sllurp contract drivers gs1 lock prepared
