@@ -174,8 +174,9 @@ class Uplink:
             await asyncio.wait([goodbye], timeout=GOODBYE_S)
             raise
         finally:
-            self.central = "unknown"
             await link.close()
+            async with self._in_order:  # after what it still said
+                self.central = "unknown"
 
     async def _say_birth(self, link: MqttLink) -> None:
         self._told_epoch = max(lane.epoch for lane in self._sender.lanes)
@@ -228,7 +229,7 @@ class Uplink:
         """A message that breaks the contract is counted and changes nothing."""
         try:
             if topic == topics.CENTRAL_STATUS:
-                self._on_central(decode(payload, CentralStatus))
+                self._spawn(self._on_central(decode(payload, CentralStatus)))
             elif topic == topics.down_command(self._gw):
                 self._spawn(self._command(payload))
             elif topic == topics.down_hashes(self._gw):
@@ -257,19 +258,20 @@ class Uplink:
             self._ignored_at[why.code] = now
         self._on_change()
 
-    def _on_central(self, status: CentralStatus) -> None:
-        if status.state == "down":
-            if status.session == self._central_session or self._central_session is None:
-                self._central_is("down")
-        else:
-            self._central_is("up")
-            self._central_epoch = status.epoch
-            self._sender.encoding = "zstd" if "zstd" in status.encodings else "json"
-            if status.session != self._central_session:
-                self._central_session = status.session
-                self._sender.revived()
-                if self._link is not None:  # it may have forgotten: our watermarks tell it
-                    self._spawn(self._say_birth_again(self._link))
+    async def _on_central(self, status: CentralStatus) -> None:
+        async with self._in_order:  # an acknowledgement that came before it is no sign of life after it
+            if status.state == "down":
+                if status.session == self._central_session or self._central_session is None:
+                    self._central_is("down")
+            else:
+                self._central_is("up")
+                self._central_epoch = status.epoch
+                self._sender.encoding = "zstd" if "zstd" in status.encodings else "json"
+                if status.session != self._central_session:
+                    self._central_session = status.session
+                    self._sender.revived()
+                    if self._link is not None:  # it may have forgotten: our watermarks tell it
+                        self._spawn(self._say_birth_again(self._link))
         self._on_change()
         self._sender.wake()
 

@@ -12,8 +12,10 @@ from gateway.demo.broker import Broker
 from model.record import Stream
 from support.centre import GatewayEnd, password, running
 from support.journals import GW
-from support.proxy import ACKS, chain
+from support.proxy import ACKS, chain, proxied, through
+from support.small_centre import SmallCentre
 from support.source import Source, new_id
+from support.uplinks import Gateway, settings
 from sync.contract.topics import CENTRAL_STATUS, down_command
 from sync.mqtt import MqttLink, MqttSettings
 
@@ -25,6 +27,22 @@ async def rubbish(broker: Broker) -> None:
     await link.connect()
     await link.publish(down_command(GW), b"")
     await link.close()
+
+
+async def test_an_end_right_behind_an_acknowledgement(broker: Broker, tmp_path: Path) -> None:
+    """12: what the broker says of the centre last is what counts, also where both come in one piece."""
+    async with proxied(broker) as near, SmallCentre(broker) as centre:
+        async with Gateway(through(near, settings(broker)), tmp_path) as gateway:
+            await gateway.write(Stream.EVENT)
+            await gateway.settled(Stream.EVENT)
+            held = near.add(Fault("hold", way="down"))
+            await gateway.write(Stream.EVENT)
+            await near.until(lambda: held.hits == 1)
+            await centre.status("down")
+            await near.until(lambda: held.hits == 2)
+            await near.clear()
+            await gateway.settled(Stream.EVENT)
+            assert gateway.uplink.central == "down"
 
 
 @pytest.mark.usefixtures("quick")
