@@ -9,12 +9,12 @@ import pytest
 
 from model.errors import TransientError
 from model.ports import Health
-from support.context import until
+from support.context import HANG_S, until
 from support.driver_bench import IMPATIENT_S, Bench, BenchContext, Manner, benches, kept, open_files
 from support.scorecard import BenchCard, cards
 
 ONLINE = (Health.ONLINE, None)
-LIMIT_S = 5.0
+LIMIT_S = 20.0
 """For what must be done at once, on a busy machine."""
 
 
@@ -73,7 +73,7 @@ async def fails(bench: Bench, patience_s: float, port: str | None = None) -> str
     """A run of its own, which ends with a TransientError of that code, never online and without a word."""
     context = BenchContext()
     with pytest.raises(TransientError) as caught:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_S):
             await bench.driver(context, patience_s, port).run()
     assert (context.healths, context.observations) == ([], [])
     return caught.value.code

@@ -13,6 +13,7 @@ from firmware_sim.modbus_link import Link, Timing
 from firmware_sim.modbus_spoiling import NOT_ON_TCP
 from firmware_sim.modbus_thermometers import XY_MD02, Thermometer
 from firmware_sim.wire import WireLog
+from support.context import HANG_S
 from support.modbus import eventually, raw
 from support.sims import StartSim
 
@@ -339,7 +340,7 @@ class Line(WireLog):
         slave.guard_s = guard_s
         link = Link(self, [slave], self, timing, tcp=False, echo=False, strict=strict, own_speed=False)
         serving = asyncio.create_task(link.serve())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_S):
             await self.over.wait()
         serving.cancel()
 

@@ -14,7 +14,7 @@ from gateway.rules.base import Asked
 from gateway.settings.load import load
 from model.shipped import shipped
 from support.centre import password, running
-from support.context import until
+from support.context import HANG_S, until
 from support.sims import StartSim
 
 SITE = """schema = 1
@@ -122,7 +122,7 @@ async def test_line_test_and_call(broker: Broker, sim: StartSim, tmp_path: Path)
 
 
 async def _until_said(said: Any, kind: str, count: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_S):
         while True:
             with suppress(OSError, DaemonAbsent):
                 if len(await said(kind)) >= count:

@@ -12,7 +12,7 @@ from drivers.rfid.llrp.driver import LlrpDevice
 from model.errors import TransientError
 from model.observation import TagWindow
 from model.ports import Health
-from support.context import MemoryContext, running, until
+from support.context import HANG_S, MemoryContext, running, until
 from support.sims import Sim, StartSim
 
 EPC, LATER = "3034257BF7194E4000001A01", "3034257BF7194E4000001A02"
@@ -38,7 +38,7 @@ def reported(sim: Sim) -> int:
 
 async def fails(run: "asyncio.Task[None]", code: str) -> None:
     with pytest.raises(TransientError, match=code):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_S):
             await run
 
 
@@ -193,7 +193,7 @@ async def test_parting_from_a_dead_reader_is_bounded(sim: StartSim, hasty: None)
     await reader.command("silent")
     run.cancel()
     with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_S):
             await run
 
 

@@ -15,7 +15,7 @@ from drivers.modbus.slave import Terms
 from firmware_sim.modbus_link import crc
 from model.errors import TransientError
 from model.ports import Health
-from support.context import MemoryContext
+from support.context import HANG_S, MemoryContext
 from support.modbus import device, kept, new_bus
 from support.sims import StartSim
 
@@ -63,7 +63,7 @@ async def opened(endpoint: str, *, tcp: bool = False, timeout_s: float = 0.3) ->
 
 async def eventually(bus: ModbusBus) -> bytes:
     """The value of `OTHER`, which the bus may refuse for a while."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(HANG_S):
         while True:
             try:
                 return await bus.request(1, OTHER)

@@ -31,18 +31,21 @@ async def rubbish(broker: Broker) -> None:
 
 async def test_an_end_right_behind_an_acknowledgement(broker: Broker, tmp_path: Path) -> None:
     """12: what the broker says of the centre last is what counts, also where both come in one piece."""
-    async with proxied(broker) as near, SmallCentre(broker) as centre:
-        async with Gateway(through(near, settings(broker)), tmp_path) as gateway:
-            await gateway.write(Stream.EVENT)
-            await gateway.settled(Stream.EVENT)
-            held = near.add(Fault("hold", way="down"))
-            await gateway.write(Stream.EVENT)
-            await near.until(lambda: held.hits == 1)
-            await centre.status("down")
-            await near.until(lambda: held.hits == 2)
-            await near.clear()
-            await gateway.settled(Stream.EVENT)
-            assert gateway.uplink.central == "down"
+    async with (
+        proxied(broker) as near,
+        SmallCentre(broker) as centre,
+        Gateway(through(near, settings(broker)), tmp_path) as gateway,
+    ):
+        await gateway.write(Stream.EVENT)
+        await gateway.settled(Stream.EVENT)
+        held = near.add(Fault("hold", way="down"))
+        await gateway.write(Stream.EVENT)
+        await near.until(lambda: held.hits == 1)
+        await centre.status("down")
+        await near.until(lambda: held.hits == 2)
+        await near.clear()
+        await gateway.settled(Stream.EVENT)
+        assert gateway.uplink.central == "down"
 
 
 @pytest.mark.usefixtures("quick")

@@ -18,7 +18,7 @@ from firmware_sim.rfid_field import gen2_crc
 from firmware_sim.rfid_uhfreader import crc16
 from model.errors import TransientError
 from model.ports import Bank, Health
-from support.context import MemoryContext, running
+from support.context import HANG_S, MemoryContext, running
 from support.pty_device import pty_device
 
 ONLINE = (Health.ONLINE, None)
@@ -80,7 +80,7 @@ async def test_a_late_word_about_masks_in_an_empty_field(monkeypatch: pytest.Mon
         context = MemoryContext("gate")
         values = {"id": "gate", "driver": "x", "port": device.endpoint, "framing": "bb"}
         async with running(M100Device(M100Config.model_validate(values), context)):
-            await context.until(lambda: context.healths == [(Health.DEGRADED, "rfid_mask_left"), ONLINE], 5)
+            await context.until(lambda: context.healths == [(Health.DEGRADED, "rfid_mask_left"), ONLINE])
 
 
 async def test_an_inventory_speaks_before_the_answer() -> None:
@@ -244,7 +244,7 @@ async def test_windows_end_while_a_round_lasts() -> None:
     async with pty_device(answering(MORE + MORE)) as device:
         context = MemoryContext("gate")
         async with running(reader(device.endpoint, context, window_s=0.05, answer_s=60)):
-            await context.until(lambda: len(context.observations) == 2, 5)
+            await context.until(lambda: len(context.observations) == 2)
 
 
 async def test_a_round_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,8 +253,8 @@ async def test_a_round_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     async with pty_device(answering(30 * MORE)) as device:
         context = MemoryContext("gate")
         async with running(reader(device.endpoint, context, window_s=0.05)):
-            await context.until(lambda: (Health.DEGRADED, "rfid_endless_round") in context.healths, 5)
-            await context.until(lambda: len(context.observations) > 2, 5)
+            await context.until(lambda: (Health.DEGRADED, "rfid_endless_round") in context.healths)
+            await context.until(lambda: len(context.observations) > 2)
 
 
 async def test_a_round_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +266,7 @@ async def test_a_round_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
         context = MemoryContext("gate")
         values = {"id": "gate", "driver": "x", "port": device.endpoint}
         async with running(R2000Device(R2000Config.model_validate(values), context)):
-            await context.until(lambda: (Health.DEGRADED, "rfid_endless_round") in context.healths, 5)
+            await context.until(lambda: (Health.DEGRADED, "rfid_endless_round") in context.healths)
 
 
 def packet(command: int, data: bytes) -> bytes:
@@ -279,7 +279,7 @@ async def test_rubbish_for_ever() -> None:
     async with pty_device(answering(found(0, 1), b"\x07garbage every time")) as device:
         context = MemoryContext("gate")
         with pytest.raises(TransientError, match="device_not_understood"):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(HANG_S):
                 await reader(device.endpoint, context, answer_s=0.02).run()
     assert context.healths == [ONLINE, (Health.DEGRADED, "rfid_damaged")]
 

@@ -11,6 +11,9 @@ from model.observation import Observation
 from model.ports import Driver, Health
 from model.time import Clock, Stamp, TimeQuality
 
+HANG_S = 60.0
+"""What a test waits for and has not come by then does not come any more: a busy machine is slow, not wrong."""
+
 
 class SystemClock:
     """The real clocks, which a test may push forward by `ahead_us`, and the wall clock alone by `stepped_us`."""
@@ -70,7 +73,7 @@ class MemoryContext:
     def bus(self, name: str) -> Any:
         raise KeyError(name)
 
-    async def until(self, true: Callable[[], object], seconds: float = 20) -> None:
+    async def until(self, true: Callable[[], object], seconds: float = HANG_S) -> None:
         """Wait until something that the driver told makes it true. TimeoutError."""
         async with asyncio.timeout(seconds):
             while not true():
@@ -92,7 +95,7 @@ async def running(driver: Driver) -> AsyncIterator[None]:
             pass
 
 
-async def until(true: Callable[[], object], seconds: float = 20) -> None:
+async def until(true: Callable[[], object], seconds: float = HANG_S) -> None:
     """Wait until something that only a look can tell, such as a simulator's log, is true. TimeoutError."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110  another process makes it true

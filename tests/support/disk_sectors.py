@@ -17,6 +17,7 @@ from pathlib import Path
 
 from model.errors import StoreError, StoreUnreadable
 from model.record import Stream
+from support.context import HANG_S
 from support.disk_promises import Key, Promises, readable
 from support.diskfaults import own_faults
 from support.journals import GW, drafts
@@ -111,7 +112,7 @@ async def main(parent: Path, start: int, step: int) -> None:
             shutil.copytree(source, here)
             bad = partial(faults.spoil, here / name, PAGE * page, PAGE * page + PAGE - 1)
             try:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(HANG_S):
                     most = max(most, await work(promises, here, bad))
             except Exception:  # noqa: BLE001  # whatever it is, the other pages are looked at too
                 os.write(

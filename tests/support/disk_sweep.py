@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from model.errors import StoreError
 from model.record import STREAMS, Series, Stream
+from support.context import HANG_S
 from support.disk_promises import Promises
 from support.diskfaults import CHANGES, FOR_EVER, SHORT, SYNCS, Faults, Kind, own_faults
 from support.journals import GW, drafts, drop_oldest
@@ -141,7 +142,7 @@ async def main(parent: Path, plan: str, case: Case, part: int, parts: int) -> No
         directory = parent / str(call)
         faults.arm(case.action, *case.kinds, first=call, last=call if case.once else FOR_EVER)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(HANG_S):
                 await Run(directory).all(plan, faults)
         except Exception:  # noqa: BLE001  # whatever it is, the other calls are looked at too
             os.write(1, f"call {call}: {traceback.format_exc(limit=-4)}\n".encode())

@@ -23,7 +23,7 @@ from drivers.gpio.driver import GpioDevice
 from model.errors import DriverError
 from model.observation import Observation, Poll
 from model.ports import Health
-from support.context import MemoryContext
+from support.context import HANG_S, MemoryContext
 from support.shims import compiled
 
 SHIM = Path(__file__).with_name("gpioshim.c")
@@ -235,7 +235,7 @@ class Child:
     async def line(self) -> None:
         """Wait for the next thing that it tells."""
         assert self._process.stdout
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_S):
             raw = await self._process.stdout.readline()
         assert raw, f"the child ended with {await self._process.wait()}"
         told = json.loads(raw)

@@ -15,7 +15,7 @@ from drivers.modbus.slave import Terms
 from model.errors import TransientError
 from model.observation import Poll
 from model.ports import Health
-from support.context import MemoryContext, running
+from support.context import HANG_S, MemoryContext, running
 
 PATIENT_S = 5.0
 """For slaves that answer: a busy machine must not look like a silent slave."""
@@ -90,7 +90,7 @@ def device(bus: ModbusBus, slave: int, profile: str, **settings: Any) -> tuple[M
     return ModbusDevice(config, context), context
 
 
-async def eventually(true: Callable[[], object], seconds: float = 20) -> None:
+async def eventually(true: Callable[[], object], seconds: float = HANG_S) -> None:
     """Wait for what happens in another process, which cannot wake us."""
     async with asyncio.timeout(seconds):
         while not true():  # noqa: ASYNC110 (a file is polled)

@@ -17,7 +17,7 @@ from model.bodies import AlarmBody, CommandResultBody, RuleState
 from model.observation import Observation, Point, PointMap, Poll, Quality, Scan
 from model.record import Stream, draft
 from model.time import Stamp
-from support.context import SystemClock
+from support.context import HANG_S, SystemClock
 from support.journals import GW, verified
 from support.source import BOOT, new_id
 from sync.journal.journal import Journal
@@ -121,7 +121,7 @@ class Site:
         found = [(r.kind, msgspec.json.decode(r.body)) for r in await verified(self.journal, stream)]
         return [(kind, body) for kind, body in found if not kinds or kind in kinds]
 
-    async def until(self, true: Callable[[], object], seconds: float = 20) -> None:
+    async def until(self, true: Callable[[], object], seconds: float = HANG_S) -> None:
         """Wait until something that was committed or told makes it true. TimeoutError."""
         async with asyncio.timeout(seconds):
             while not true():

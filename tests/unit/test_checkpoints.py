@@ -15,7 +15,7 @@ from gateway import checkpoints
 from gateway.checkpoints import Checkpoints
 from model.bodies import Checkpoint
 from model.record import STREAMS, Draft, Stream
-from support.context import SystemClock
+from support.context import HANG_S, SystemClock
 from support.disk import files_end_at
 from support.journals import GW, drafts, verified
 from sync.contract.checkpoint import is_signed
@@ -202,7 +202,7 @@ async def test_an_orderly_stop_signs_all_before_it(tmp_path: Path) -> None:
         stderr=PIPE,
     )  # fmt: skip
     assert daemon.stderr
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_S):
         while b"page: " not in (line := await daemon.stderr.readline()):
             assert line
         daemon.send_signal(signal.SIGTERM)

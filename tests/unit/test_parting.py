@@ -12,6 +12,7 @@ import pytest
 import sync.parting
 from model.errors import LinkError
 from model.record import Stream
+from support.context import HANG_S
 from support.journals import GW, committed, drafts
 from support.source import at
 from sync.contract.messages import Ack, Hashes, HashRequest, decode
@@ -76,7 +77,7 @@ class Gateway:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """At most 20 s."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(HANG_S):
             while not condition():
                 await self._changed.wait()
                 self._changed.clear()
