@@ -80,6 +80,8 @@ class Uplink:
         self._link: MqttLink | None = None
         self._session = ""
         self._central_session: str | None = None
+        self._era = 0
+        """Another one after each word of the centre itself: no acknowledgement from before it is a sign of life after it."""
         self._in_order = asyncio.Lock()
         self._central_epoch = 0
         self._told_epoch = 0
@@ -174,9 +176,9 @@ class Uplink:
             await asyncio.wait([goodbye], timeout=GOODBYE_S)
             raise
         finally:
+            self._era += 1
+            self.central = "unknown"
             await link.close()
-            async with self._in_order:  # after what it still said
-                self.central = "unknown"
 
     async def _say_birth(self, link: MqttLink) -> None:
         self._told_epoch = max(lane.epoch for lane in self._sender.lanes)
@@ -229,7 +231,7 @@ class Uplink:
         """A message that breaks the contract is counted and changes nothing."""
         try:
             if topic == topics.CENTRAL_STATUS:
-                self._spawn(self._on_central(decode(payload, CentralStatus)))
+                self._on_central(decode(payload, CentralStatus))
             elif topic == topics.down_command(self._gw):
                 self._spawn(self._command(payload))
             elif topic == topics.down_hashes(self._gw):
@@ -240,8 +242,8 @@ class Uplink:
                 if lanes is None:
                     raise ContractError("ack_of_other_store", store=of.store)
                 # before we are online it is what the broker had retained, which tells nothing of the centre as it is now
-                now = self._link is not None
-                self._spawn(self._on_ack(topic, lanes[of.stream], decode(payload, Ack), fresh=now))
+                era = self._era if self._link is not None else None
+                self._spawn(self._on_ack(topic, lanes[of.stream], decode(payload, Ack), era))
         except ContractError as err:
             self._ignore(topic, err)
 
@@ -258,20 +260,21 @@ class Uplink:
             self._ignored_at[why.code] = now
         self._on_change()
 
-    async def _on_central(self, status: CentralStatus) -> None:
-        async with self._in_order:  # an acknowledgement that came before it is no sign of life after it
-            if status.state == "down":
-                if status.session == self._central_session or self._central_session is None:
-                    self._central_is("down")
-            else:
-                self._central_is("up")
-                self._central_epoch = status.epoch
-                self._sender.encoding = "zstd" if "zstd" in status.encodings else "json"
-                if status.session != self._central_session:
-                    self._central_session = status.session
-                    self._sender.revived()
-                    if self._link is not None:  # it may have forgotten: our watermarks tell it
-                        self._spawn(self._say_birth_again(self._link))
+    def _on_central(self, status: CentralStatus) -> None:
+        if status.state == "down":
+            if status.session == self._central_session or self._central_session is None:
+                self._era += 1
+                self._central_is("down")
+        else:
+            self._era += 1
+            self._central_is("up")
+            self._central_epoch = status.epoch
+            self._sender.encoding = "zstd" if "zstd" in status.encodings else "json"
+            if status.session != self._central_session:
+                self._central_session = status.session
+                self._sender.revived()
+                if self._link is not None:  # it may have forgotten: our watermarks tell it
+                    self._spawn(self._say_birth_again(self._link))
         self._on_change()
         self._sender.wake()
 
@@ -279,7 +282,8 @@ class Uplink:
         self.central = state
         self._sender.central_down = state == "down"
 
-    async def _on_ack(self, topic: str, lane: Lane, ack: Ack, *, fresh: bool) -> None:
+    async def _on_ack(self, topic: str, lane: Lane, ack: Ack, era: int | None) -> None:
+        """`era` None: it is of a time that nobody knows."""
         async with self._in_order:  # a hash may have to be read from the disk first
             if not self._sender.owns(lane):
                 return  # another store has taken its place meanwhile, and is told the same again
@@ -296,7 +300,7 @@ class Uplink:
         if verdict == "fork":
             self._spawn(self._parting.dispute(lane, ack))
             return
-        if fresh:
+        if era == self._era:
             self._central_is("up")
             self._sender.heard()
         if verdict == "progress":
@@ -308,7 +312,7 @@ class Uplink:
         self._sender.wake()
 
     async def _believe(self, lane: Lane, ack: Ack) -> None:
-        await self._on_ack(topics.down_ack(self._gw, lane.store.id, lane.stream), lane, ack, fresh=True)
+        await self._on_ack(topics.down_ack(self._gw, lane.store.id, lane.stream), lane, ack, self._era)
 
     async def _hash_at(self, lane: Lane, seq: int) -> str | None:
         """Our own hash at a watermark, None where it is not held: an acknowledgement must agree with it."""

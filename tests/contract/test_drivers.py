@@ -14,7 +14,7 @@ from support.driver_bench import IMPATIENT_S, Bench, BenchContext, Manner, bench
 from support.scorecard import BenchCard, cards
 
 ONLINE = (Health.ONLINE, None)
-LIMIT_S = 20.0
+LIMIT_S = 10.0
 """For what must be done at once, on a busy machine."""
 
 

@@ -290,7 +290,7 @@ async def test_who_is_it(sim: StartSim) -> None:
 
 async def test_who_is_not_one(sim: StartSim, monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence, another language and a port where nobody listens are told apart."""
-    monkeypatch.setattr(session, "ANSWER_S", 0.2)
+    monkeypatch.setattr(session, "ANSWER_S", 1.0)
     monkeypatch.setattr(session, "PARTING_S", 0.1)
     quiet = await sim("scanner", "--every", "0", "--listen", "127.0.0.1:0")
     chatty = await sim("scanner", "--every", "0.05", "--listen", "127.0.0.1:0")

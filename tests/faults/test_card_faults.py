@@ -21,8 +21,8 @@ HARMLESS = {"silent", "split", "glued"}
 
 
 def em4100(port: str, context: MemoryContext) -> Em4100Device:
-    # with a patience that no busy test machine exhausts between the halves of a frame
-    values = {"id": "badge", "driver": "card_em4100", "port": port, "idle_flush_ms": 500}
+    # with a patience that no busy test machine exhausts between two frames, or the halves of one
+    values = {"id": "badge", "driver": "card_em4100", "port": port, "idle_flush_ms": 500, "gone_s": 5}
     return Em4100Device(Em4100Config.model_validate(values), context)
 
 
@@ -57,8 +57,9 @@ async def a_spoilt_frame(reader: Sim, kind: str) -> None:
         assert context.healths == [(Health.ONLINE, None)], kind
 
 
-async def test_spoilt_answers(sim: StartSim) -> None:
+async def test_spoilt_answers(sim: StartSim, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked for once more, or after a new beginning: the card comes, and nothing else does."""
+    monkeypatch.setattr("drivers.card.pn532.driver.ANSWER_US", 5_000_000)
     reader = await sim("pn532", "--every", "0")
     for kind in sorted(CHIP_FAULTS):
         await a_spoilt_answer(reader, kind)
@@ -121,7 +122,7 @@ async def test_soon_plugged_in_again(sim: StartSim, tmp_path: Path) -> None:
     """The card has not been away; when nobody will listen any more it is told as gone."""
     context = MemoryContext("badge", HeldClock())
     reader, device = await unplugged(sim, tmp_path / "rdm", context)
-    context.time.ahead_us += 499_000
+    context.time.ahead_us += 4_999_000
     await reader.command("replug")
     seen = frames(reader)
     async with running(device):
@@ -134,7 +135,7 @@ async def test_unplugged_with_a_card_on_it(sim: StartSim, tmp_path: Path) -> Non
     """Nobody has read it for too long, so it is gone, though the reader is still away; plugged in again it comes anew."""
     context = MemoryContext("badge", HeldClock())
     reader, device = await unplugged(sim, tmp_path / "rdm", context)
-    context.time.ahead_us += 500_000
+    context.time.ahead_us += 5_000_000
     with pytest.raises(TransientError, match="port_absent"):
         await device.run()
     assert [card.present for card in context.observations] == [True, False]

@@ -10,7 +10,7 @@ from model.errors import PermanentError, TransientError
 from model.observation import Quality
 from model.ports import Driver, Health, Switching
 from support.context import running
-from support.modbus import IMPATIENT_S, device, eventually, named, open_bus
+from support.modbus import IMPATIENT_S, LATE_S, device, eventually, named, open_bus
 from support.sims import Sim, StartSim
 
 
@@ -65,7 +65,7 @@ async def test_one_lost_poll_is_a_gap_in_the_values(sim: StartSim, kind: str) ->
         driver, context = device(bus, 1, "xy-md02", timeout_s=IMPATIENT_S)
         async with running(driver):
             await context.until(lambda: len(context.polls) >= 2)
-            await sensor.command("fault", kind=kind, count=1, seconds=0.6)
+            await sensor.command("fault", kind=kind, count=1, seconds=LATE_S)
             await context.until(
                 lambda: any(poll.quality for poll in context.polls) and context.polls[-1].quality is None
             )

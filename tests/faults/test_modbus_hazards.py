@@ -9,10 +9,9 @@ from drivers.modbus.bus import ModbusBus
 from drivers.modbus.library import load_profile
 from drivers.modbus.pdu import COIL_ON, SlaveError, read, write_coil
 from drivers.modbus.slave import Terms
-from support.modbus import IMPATIENT_S, eventually, open_bus
+from support.modbus import IMPATIENT_S, LATE_S, eventually, open_bus
 from support.sims import Sim, StartSim
 
-LATE_S = 0.55
 MARKER = read(4, 0, 2)
 """Of two registers: no test asks for as many."""
 REGISTERS = {"service_mode": 1, "car_status": 2, "direction": 3, "door_zone": 4, "floor": 5, "display_floor": 6}
@@ -83,7 +82,7 @@ async def test_however_late_a_reply_is_nobodys(sim: StartSim) -> None:
     """Later than any wait: the reply to register 1 comes while register 2 is asked, and is not taken for it."""
     slave = await lift(sim)
     async with open_bus(slave.endpoint, 1, timeout_s=IMPATIENT_S, marker=MARKER) as bus:
-        for late_s in (1.1, 1.6):  # in the middle of the marker's wait, and behind it
+        for late_s in (2.4, 3.4):  # in the middle of the marker's wait, and behind it
             await slave.command("fault", slave=1, kind="late", count=1, seconds=late_s)
             assert await refused(bus, 1) == "modbus_timeout"
             values = [value for place in (2, 3, 4) if (value := await tried(bus, place)) is not None]
@@ -105,7 +104,7 @@ async def test_what_was_given_up_in_the_middle_is_nobodys_reply(sim: StartSim) -
 async def test_a_slow_slave_is_learnt(sim: StartSim) -> None:
     """With no time given: what comes late shows how long it takes, and then it is waited for."""
     slave = await lift(sim)
-    await slave.command("fault", slave=1, kind="late", seconds=LATE_S)
+    await slave.command("fault", slave=1, kind="late", seconds=0.5)
     async with open_bus(slave.endpoint, 1, timeout_s=None, marker=MARKER) as bus:
         assert await refused(bus, 1) == "modbus_timeout"
         assert [await register(bus, place) for place in (2, 3, 1)] == [102, 103, 101]

@@ -12,7 +12,7 @@ from model.errors import TransientError
 from model.observation import Quality
 from model.ports import Health
 from support.context import MemoryContext, running
-from support.modbus import IMPATIENT_S, device, kept, new_bus, open_bus
+from support.modbus import IMPATIENT_S, LATE_S, device, kept, new_bus, open_bus
 from support.sims import StartSim
 
 
@@ -112,7 +112,7 @@ async def test_behind_a_serial_server(sim: StartSim) -> None:
         driver, context = device(bus, 1, "xy-md02", timeout_s=IMPATIENT_S)
         async with running(driver):
             await context.until(lambda: len(context.good()) >= 3)
-            await sensor.command("fault", kind="late", count=1, seconds=0.6)
+            await sensor.command("fault", kind="late", count=1, seconds=LATE_S)
             await context.until(lambda: any(poll.quality for poll in context.polls))
             seen = len(context.good())
             await context.until(lambda: len(context.good()) > seen + 2)

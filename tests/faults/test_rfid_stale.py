@@ -302,12 +302,12 @@ async def test_many_words_take_their_time() -> None:
 
     def answer(question: bytes, _speed: int) -> bytes:
         if question[2] == 0x03:
-            loop.call_later(0.5, device.say, reply(0x03, 0))
+            loop.call_later(1.5, device.say, reply(0x03, 0))
         return answers[question[2]]
 
     async with pty_device(answer) as device:
         context = MemoryContext("gate")
-        one = reader(device.endpoint, context, answer_s=0.2)
+        one = reader(device.endpoint, context, answer_s=1)
         async with running(one):
             await context.until(lambda: context.healths)
             assert (await one.write_bank(Bank.USER, 0, words, bytes(4), "0001")).data == words

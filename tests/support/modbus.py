@@ -19,8 +19,10 @@ from support.context import HANG_S, MemoryContext, running
 
 PATIENT_S = 5.0
 """For slaves that answer: a busy machine must not look like a silent slave."""
-IMPATIENT_S = 0.4
-"""For slaves that shall be found silent."""
+IMPATIENT_S = 1.0
+"""For slaves that shall be found silent, and answer in time before and after."""
+LATE_S = 1.3
+"""When that patience is over, and before what is asked then is answered."""
 
 
 class DeviceContext(MemoryContext):
