@@ -47,6 +47,11 @@ drivers: .venv/test ## make the tables of docs/drivers.md and docs/settings.md a
 	@PYTHONPATH=tests $(bin)/python -m support.scorecard
 	@PYTHONPATH=tests $(bin)/python -m support.settings_page
 
+locale := config/messages/zh_CN/LC_MESSAGES
+
+words: ## make what the command line's library says in Chinese of its messages.po (needs Debian's gettext)
+	msgfmt --output-file=$(locale)/messages.mo $(locale)/messages.po
+
 # first: evdev, which comes as source, is compiled into .venv
 prepared:
 	@tests/prepare
@@ -105,4 +110,4 @@ endef
 	@.venv-sllurp/bin/python -m pip --disable-pip-version-check --cache-dir .cache/pip --quiet install --require-hashes -r $<
 	@touch $@
 
-.PHONY: help demo test check soak fuzz bench sllurp contract drivers gs1 lock prepared
+.PHONY: help demo test check soak fuzz bench sllurp contract drivers gs1 words lock prepared

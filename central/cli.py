@@ -14,7 +14,7 @@ from central.show import Show, local_time
 from model.bodies import TIERS
 from model.errors import DoorpostError, SettingsError
 from model.record import Stream
-from model.texts import ASKED, asked_language, language, text
+from model.texts import ASKED, asked_language, language, library_language, text
 
 OK, PROBLEM, SETTINGS = 0, 1, 78
 
@@ -22,7 +22,9 @@ OK, PROBLEM, SETTINGS = 0, 1, 78
 def main(args: Sequence[str] | None = None) -> None:
     """Run a command line and leave: 0 done, 1 a problem, 2 wrong usage, 78 wrong settings."""
     given = list(sys.argv[1:] if args is None else args)
-    tree(asked_language(given, os.environ)).main(given, prog_name="doorpost central")
+    lang = asked_language(given, os.environ)
+    library_language(lang)
+    tree(lang).main(given, prog_name="doorpost central")
 
 
 def tree(lang: str) -> click.Group:

@@ -4,6 +4,8 @@
 Nothing here raises in front of a person: a key that is missing shows as itself, a parameter that is missing as `…`.
 """
 
+import gettext
+import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -53,6 +55,12 @@ def asked_language(args: Sequence[str], env: Mapping[str, str]) -> str:
         if name == "--lang":
             return language(joined or value)
     return language(env.get("DOORPOST_LANG") or env.get("LC_ALL") or env.get("LC_MESSAGES") or env.get("LANG"))
+
+
+def library_language(lang: str) -> None:
+    """What the library of the command line says itself ("Usage:", "Missing option") is in that language from now on."""
+    gettext.bindtextdomain("messages", str(shipped("messages")))
+    os.environ["LANGUAGE"] = lang.replace("-", "_")
 
 
 def text(key: str, /, lang: str, **params: object) -> str:

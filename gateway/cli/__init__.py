@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from gateway.cli.leaf import lang_option
-from model.texts import asked_language, text
+from model.texts import asked_language, library_language, text
 
 _MODULES = {
     "central": "parts",
@@ -69,4 +69,6 @@ def tree(lang: str) -> click.Group:
 def main(args: Sequence[str] | None = None) -> None:
     """Run a command line and leave with its exit code (see `leaf.Exit`)."""
     given = list(sys.argv[1:] if args is None else args)
-    tree(asked_language(given, os.environ)).main(given, prog_name="doorpost")
+    lang = asked_language(given, os.environ)
+    library_language(lang)
+    tree(lang).main(given, prog_name="doorpost")

@@ -27,7 +27,7 @@ from gateway.demo.story import HEADLESS, WATCHED, Story
 from gateway.demo.teller import Teller
 from gateway.demo.witness import Stuck
 from model.errors import DoorpostError
-from model.texts import asked_language, text
+from model.texts import asked_language, library_language, text
 
 PAGE_PORTS = range(8321, 8341)
 OK, PROBLEM, INTERRUPTED = 0, 1, 130
@@ -46,6 +46,7 @@ class Scenario(Protocol):
 def main(args: Sequence[str]) -> None:
     """Run `doorpost demo ARGS` and leave with its exit code."""
     lang = asked_language(args, os.environ)
+    library_language(lang)
 
     def run(**options: Any) -> None:
         click.get_current_context().exit(_demo(lang, **options))
