@@ -119,7 +119,7 @@ def on_a_thin_link(options: Options, gateways: int, template: Path, count: int) 
 
 def run(options: Options) -> Report:
     count = options.pick(160, 20)
-    size, thin_size = options.pick((350_000, 30_000), (3_000, 1_000))
+    size, thin_size = options.pick((600_000, 30_000), (3_000, 1_000))
     template = options.directory / "template"
     backlog(template, list(polls(size)))
     loaded, idle = [], []
