@@ -34,7 +34,6 @@ def why_not(error: BaseException) -> Why:
 
 
 class _Debt(NamedTuple):
-    number: int
     drafts: Sequence[Draft]
     owner: str
     state: Mapping[str, bytes | None]
@@ -42,16 +41,16 @@ class _Debt(NamedTuple):
 
 
 class Owed:
-    """Records of the core streams go through here: in order, kept in memory while the disk does not take them."""
+    """Records of the core streams go through here: in order, kept in memory while the disk does not take them. The centre
+    takes an alarm's records in the order of their numbers for what happened.
+    """
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
         self._journal = journal
         self._clock = clock
         self._debts: deque[_Debt] = deque()
-        self._offered: set[asyncio.Future[list[int]]] = set()
+        self._offered: dict[asyncio.Future[list[int]], _Debt] = {}  # in order; the journal's answer is to come
         self._paying: asyncio.Future[None] | None = None
-        self._stored: dict[str, int] = {}  # key of state -> number of the newest debt whose value is on the disk
-        self._number = 0
         self._gaps: dict[tuple[str, Why], tuple[int, int, int]] = {}
         self._told: dict[tuple[str, Why], int] = {}  # when the newest gap of this kind was told, CLOCK_BOOTTIME
 
@@ -64,13 +63,13 @@ class Owed:
         Another error where they can never be written.
         """
         done: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
-        self._number += 1
-        debt = _Debt(self._number, drafts, owner, state or {}, done)
+        debt = _Debt(drafts, owner, state or {}, done)
+        self._hear()
         if self._debts:
             return self._owe(debt)
         offered = self._journal.submit(drafts, state=debt.state)
-        self._offered.add(offered)
-        offered.add_done_callback(lambda f: self._tried(debt, f))
+        self._offered[offered] = debt
+        offered.add_done_callback(lambda _: self._hear())
         return done
 
     def missed(self, device: str, why: Why, t: int) -> None:
@@ -78,21 +77,17 @@ class Owed:
         n, first, _ = self._gaps.get((device, why), (0, t, t))
         self._gaps[device, why] = (n + 1, first, t)
 
-    def _tried(self, debt: _Debt, result: "asyncio.Future[list[int]]") -> None:
-        self._offered.discard(result)
-        error = result.exception()
-        if isinstance(error, StoreError):
-            if (done := self._owe(debt)) is not debt.done:
-                done.add_done_callback(partial(_follow, debt.done))
-        elif error:  # it can never be written: offering it again would stop all behind it
-            debt.done.set_exception(error)
-        else:
-            self._paid(debt, result.result())
-
-    def _paid(self, debt: _Debt, numbers: list[int]) -> None:
-        for key in debt.state:
-            self._stored[key] = max(self._stored.get(key, 0), debt.number)
-        debt.done.set_result(numbers)
+    def _hear(self) -> None:
+        """What has become of what was offered: in that order, whichever of the futures is looked at first."""
+        while self._offered and (offered := next(iter(self._offered))).done():
+            debt, error = self._offered.pop(offered), offered.exception()
+            if isinstance(error, StoreError):
+                if (done := self._owe(debt)) is not debt.done:
+                    done.add_done_callback(partial(_follow, debt.done))
+            elif error:  # it can never be written: offering it again would stop all behind it
+                debt.done.set_exception(error)
+            else:
+                debt.done.set_result(offered.result())
 
     def _owe(self, debt: _Debt) -> "asyncio.Future[list[int]]":
         """What whoever submitted it waits for."""
@@ -149,14 +144,13 @@ class Owed:
 
     async def _pay(self) -> None:
         """Oldest first. Raises StoreError when the journal still refuses."""
-        while self._offered:  # one of them may be durable by now, with state that an older debt must not undo
-            await asyncio.wait(self._offered)
-            await asyncio.sleep(0)
+        while self._offered:
+            await asyncio.wait([*self._offered])
+            self._hear()
         while self._debts:
             debt = self._debts[0]
-            state = {k: v for k, v in debt.state.items() if self._stored.get(k, 0) < debt.number}
             try:
-                numbers = await self._journal.append([_late(d) for d in debt.drafts], state=state)
+                numbers = await self._journal.append([_late(d) for d in debt.drafts], state=debt.state)
             except StoreError:
                 raise
             except Exception as err:  # it can never be written, and must not stop all behind it
@@ -165,7 +159,7 @@ class Owed:
                 debt.done.set_exception(err)
             else:
                 self._debts.popleft()
-                self._paid(debt, numbers)
+                debt.done.set_result(numbers)
             if not self._debts:
                 log.warning("the journal takes records again")
         await self._tell_gaps(GAP_S)

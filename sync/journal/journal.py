@@ -25,7 +25,7 @@ from sync.journal.shelf import remove
 from sync.journal.store import SEGMENT_MAX_BYTES
 from sync.journal.stores import Stores
 from sync.journal.view import StoreView
-from sync.journal.writer import DRAFT_BYTES, Entry, Item, Refused, Writer
+from sync.journal.writer import DRAFT_BYTES, Entry, Item, Refused, Writer, changed
 
 GROUP_S = 1.0
 """A reading is durable at most this long after it was submitted."""
@@ -298,11 +298,12 @@ class Journal:
 
     def _on_fork(self) -> None:
         current = self._stores.current
-        self._writer.tell(self._forked, dict(current.heads), dict(current.state))
+        self._writer.tell(self._forked, dict(current.heads))
         self._writer.soon(self._move_on)
 
     def _move_on(self) -> None:
         """Move a little of what a fork left to be moved, and come again: commits go in between."""
+        before = dict(self._stores.current.state)
         try:
             more = self._stores.move_some()
         except Exception as err:  # noqa: BLE001  # whatever it is, the writer has to go on
@@ -310,7 +311,8 @@ class Journal:
             self._writer.tell(self._move_later)
             return
         if more:
-            self._writer.tell(self.settled, [], [], dict(self._stores.current.heads), {})
+            current = self._stores.current
+            self._writer.tell(self.settled, [], [], dict(current.heads), changed(before, current.state))
             if not self._writer.closing:
                 self._writer.soon(self._move_on)
 
@@ -347,8 +349,8 @@ class Journal:
         for listener in self._listeners:
             listener()
 
-    def _refresh(self, heads: dict[Stream, Head], state: dict[str, bytes]) -> None:
-        self._set_state({**state, **self._writer.notes})
+    def _refresh(self, heads: dict[Stream, Head], state: dict[str, bytes | None]) -> None:
+        self._set_state(state)
         self.current.refresh(heads)
         for view in self.sealed:
             view.refresh({})
@@ -356,9 +358,9 @@ class Journal:
     def _move_later(self) -> None:
         asyncio.get_running_loop().call_later(MOVE_RETRY_S, self._writer.soon, self._move_on)
 
-    def _forked(self, heads: dict[Stream, Head], state: dict[str, bytes]) -> None:
+    def _forked(self, heads: dict[Stream, Head]) -> None:
         self._look()
-        self._refresh(heads, state)
+        self._refresh(heads, {})  # the new store began with the old one's
         for listener in (*self._fork_listeners, *self._listeners):
             listener()
 

@@ -25,8 +25,8 @@ log = logging.getLogger("doorpost.journal")
 T = TypeVar("T")
 
 Refused = Callable[[StoreError], None]
-Then = Callable[[dict[Stream, Head], dict[str, bytes]], None]
-"""Takes the heads and the state of the current store as they were when the work was done."""
+Then = Callable[[dict[Stream, Head], dict[str, bytes | None]], None]
+"""Takes the heads of the current store as they were when the work was done, and what that has changed of its state."""
 
 
 class Item(NamedTuple):
@@ -78,6 +78,8 @@ class Writer:
         self._groups: dict[Series, _Group] = {"core": _Group(), "reading": _Group(), "diag": _Group()}
         self._waiting_bytes = 0
         self._notes: dict[str, bytes | None] = {}
+        self._held = False
+        """A core group has failed, and the event loop has not heard of it: what was queued since must not overtake it."""
         self._jobs: list[Callable[[], None]] = []
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self.refusing = False
@@ -114,12 +116,6 @@ class Writer:
         with self._wake:
             self._notes[key] = value
 
-    @property
-    def notes(self) -> dict[str, bytes | None]:
-        """Those that are not written yet."""
-        with self._wake:
-            return dict(self._notes)
-
     def hurry(self) -> None:
         """Nothing waits for its group any more."""
         with self._wake:
@@ -138,18 +134,21 @@ class Writer:
         """The same, and wait for it. Raises StoreError.
 
         When it was done well, `then` is called on the event loop, before anything that was committed after it is told.
+        Of the state it is given what the work has changed: a newer note of another key may be there by then.
         """
         done: asyncio.Future[T] = self._loop.create_future()
 
         def job() -> None:
             result: T | None = None
             error: Exception | None = None
+            before = dict(self.stores.current.state)
             try:
                 result = work()
             except Exception as err:  # noqa: BLE001  # it is whoever asked that gets it
                 error = err
             current = self.stores.current
-            self.tell(_finish, done, result, error, partial(then, dict(current.heads), dict(current.state)))
+            told = partial(then, dict(current.heads), changed(before, current.state))
+            self.tell(_finish, done, result, error, told)
 
         if self.closing:
             raise StoreError("store_failed", path=self.stores.current.id, why="closed")
@@ -169,7 +168,7 @@ class Writer:
         while True:
             with self._wake:
                 while not (taken := self._take()) and not self._jobs and not self.closing:
-                    due = min(group.due for group in self._groups.values())
+                    due = min(group.due for series, group in self._groups.items() if not self._waits(series))
                     self._wake.wait(None if due == float("inf") else max(0, due - time.monotonic()))
                 jobs, self._jobs = self._jobs, []
                 end = self.closing and not taken and not jobs
@@ -187,13 +186,17 @@ class Writer:
         now = time.monotonic()
         taken: list[tuple[Series, list[Entry]]] = []
         for series, group in self._groups.items():
-            if group.entries and (group.due <= now or self.closing):
+            if group.entries and (self.closing or (group.due <= now and not self._waits(series))):
                 taken.append((series, group.entries))
                 self._waiting_bytes -= group.bytes
                 self._groups[series] = _Group()
         return taken
 
-    def _commit(self, series: Series, entries: Sequence[Entry]) -> None:
+    def _waits(self, series: Series) -> bool:
+        return series == "core" and self._held
+
+    def _commit(self, series: Series, entries: Sequence[Entry], behind: Sequence[Entry] = ()) -> bool:
+        """False where the disk did not take it: then `behind`, which stands behind it in its group, is not tried either."""
         drafts: dict[Stream, list[Draft]] = {}
         items: list[Item] = []
         places: list[list[tuple[Stream, int]]] = []
@@ -215,24 +218,37 @@ class Writer:
             else:
                 drafts.setdefault(entry[0].stream, []).append(entry[0])
         if not entries and not notes:
-            return
+            return True
         try:
             first = self.append(series, drafts, notes | state)
         except Exception as err:
             with self._wake:
                 self._notes = notes | self._notes
+                self._held = self._held or (series == "core" and isinstance(err, StoreError))
             if isinstance(err, StoreError):
-                self.tell(self._owner.failed_with, entries, err)
-            elif len(entries) > 1:  # one that cannot be written at all must not take the others with it
-                for entry in entries:
-                    self._commit(series, [entry])
+                self.tell(self._failed, series, [*entries, *behind], err)
+                return False
+            if len(entries) > 1:  # one that cannot be written at all must not take the others with it
+                all(self._commit(series, [entry], entries[n:]) for n, entry in enumerate(entries, 1))
             else:
                 log.exception("not a record that can be written")
                 self.tell(self._owner.failed_with, entries, err)
-            return
+            return True
         numbers = [[first[stream] + offset for stream, offset in place] for place in places]
         # without the notes: whoever made one knows it, and perhaps a newer one
         self.tell(self._owner.settled, items, numbers, dict(self.stores.current.heads), state)
+        return True
+
+    def _failed(self, series: Series, entries: Sequence[Entry], error: StoreError) -> None:
+        """On the event loop: of core all that was queued since fails with it, in order."""
+        behind: list[Entry] = []
+        if series == "core":
+            with self._wake:
+                group, self._groups[series] = self._groups[series], _Group()
+                self._waiting_bytes -= group.bytes
+                self._held = False
+            behind = group.entries
+        self._owner.failed_with([*entries, *behind], error)
 
     def append(
         self, series: Series, drafts: Mapping[Stream, list[Draft]], state: Mapping[str, bytes | None]
@@ -251,6 +267,12 @@ class Writer:
             self._loop.call_soon_threadsafe(callback, *args)
         except RuntimeError:
             return
+
+
+def changed(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> dict[str, bytes | None]:
+    """None for what is gone."""
+    new = {key: value for key, value in after.items() if before.get(key) != value}
+    return new | dict.fromkeys(before.keys() - after.keys())
 
 
 def _finish(done: "asyncio.Future[T]", result: T, error: Exception | None, then: Callable[[], None]) -> None:

@@ -4,16 +4,19 @@ import asyncio
 import sqlite3
 import uuid
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import msgspec
 import pytest
 
 from model.bodies import StoreDrop
 from model.errors import RecordTooLarge, SettingsError, StoreError, StoreFull
-from model.record import RECORD_MAX_BYTES, STREAMS, Draft, Stream, draft
+from model.record import RECORD_MAX_BYTES, STREAMS, Draft, Series, Stream, draft
 from support.journals import GW, drafts, drop_oldest, files, number, numbers, verified
 from support.source import at, new_id
 from sync.journal.journal import Journal
+from sync.journal.stores import Stores
 from sync.journal.writer import GROUP_MAX_BYTES, QUEUE_MAX_BYTES
 
 HOUR_S = 3600.0
@@ -134,11 +137,43 @@ async def test_a_note_is_not_taken_back_by_an_older_one(tmp_path: Path) -> None:
     journal = await Journal.open(tmp_path, GW, group_s=0)
     journal.note("pin/Chen", b"1")
     written = journal.submit([])
-    while journal._writer.notes:
+    while journal._writer._notes:
         """Until the writer has taken it; this loop hears of it later."""
     journal.note("pin/Chen", b"2")
     await written
     assert journal.state("pin/Chen") == b"2"
+    await journal.close()
+
+
+async def test_a_note_is_not_taken_back_by_a_job_of_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was made and written while the job's end was on its way to the loop: what the job did not change it says nothing of."""
+    at_work, go_on, committed = Event(), Event(), Event()
+    rotate, append = Stores.rotate, Stores.append
+
+    def slowly(stores: Stores, series: Series) -> None:
+        rotate(stores, series)
+        at_work.set()
+        go_on.wait()
+
+    def told(stores: Stores, series: Series, *what: Any) -> Any:
+        numbers = append(stores, series, *what)
+        if at_work.is_set():
+            committed.set()
+        return numbers
+
+    monkeypatch.setattr(Stores, "rotate", slowly)
+    monkeypatch.setattr(Stores, "append", told)
+    journal = await Journal.open(tmp_path, GW, group_s=0)
+    journal.note("scan/gun", b"7")
+    await journal.append(drafts(Stream.EVENT, [1]))
+    rotating = asyncio.create_task(journal.rotate("diag"))
+    await asyncio.to_thread(at_work.wait)
+    journal.note("scan/gun", None)
+    event = journal.submit(drafts(Stream.EVENT, [2]))
+    go_on.set()
+    committed.wait()  # the loop hears of neither meanwhile
+    await asyncio.gather(rotating, event)
+    assert journal.state("scan/gun") is None
     await journal.close()
 
 

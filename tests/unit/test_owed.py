@@ -1,10 +1,11 @@
 """Debts to the journal: in order, once, with the newest state, and none of them stops the others."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,13 +14,14 @@ from gateway import owed
 from gateway.owed import Owed
 from model.bodies import AlarmBody, LiftEvent, LiftTest, RuleState, ScanBody
 from model.errors import StoreError, StoreFull
-from model.record import Draft, Stream, draft
+from model.record import Draft, Series, Stream, draft
 from model.time import Stamp, TimeQuality
 from support.context import SystemClock, until
 from support.disk import files_end_at
 from support.journals import GW, drafts, numbers, verified
 from support.source import BOOT, at
 from sync.journal.journal import Journal
+from sync.journal.stores import Stores
 
 
 class BootClock(SystemClock):
@@ -44,12 +46,6 @@ async def owing(directory: Path) -> AsyncIterator[tuple[Owed, Journal]]:
 def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(owed, "RETRY_S", 0.02)
     monkeypatch.setattr(owed, "GAP_S", 0.0)
-
-
-def until_closed(journal: Journal) -> None:
-    """The writer thread has failed, and the event loop has not heard of it: it does not run meanwhile."""
-    while "core" in journal._stores.current._current:
-        time.sleep(0.001)
 
 
 async def test_what_the_disk_takes_is_no_debt(tmp_path: Path) -> None:
@@ -85,16 +81,36 @@ async def test_each_debt_brings_its_own_state_until_a_newer_one_is_stored(tmp_pa
         assert seen[-3:] == [(1, b"after 0"), (2, b"after 1"), (3, b"after 2")]
 
 
-async def test_an_old_debt_does_not_undo_a_newer_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk refused the first and took the second before anybody heard of it: the first is written late, without its state."""
-    monkeypatch.setattr(owed, "RETRY_S", 0.0)  # offered again before the second one is known to be durable
+async def test_nothing_overtakes_what_hangs_and_then_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what was queued behind it, nor what is submitted in the moment in which it is told: an answer that stood
+    before the call in the stream would be one to no call.
+    """
+    at_work, go_on = Event(), Event()
+    append = Stores.append
+
+    def hangs(stores: Stores, series: Series, *what: Any) -> Any:
+        if not go_on.is_set():
+            at_work.set()
+            go_on.wait()
+            raise StoreError("store_failed", path="", why="EIO")
+        return append(stores, series, *what)
+
     async with owing(tmp_path) as (debts, journal):
-        with files_end_at(0):
-            first = debts.submit(drafts(Stream.EVENT, [1]), "a", state={"rule/a": b"old"})
-            until_closed(journal)
-        second = debts.submit(drafts(Stream.EVENT, [2]), "a", state={"rule/a": b"new"})
-        assert (await first, await second) == ([2], [1])
-        assert journal.state("rule/a") == b"new"
+        waiting: list[asyncio.Future[list[int]]] = []
+
+        def submit(n: int) -> None:
+            waiting.append(debts.submit(drafts(Stream.EVENT, [n]), "a", state={"rule/a": b"%d" % n}))
+
+        monkeypatch.setattr(Stores, "append", hangs)
+        submit(1)
+        await asyncio.to_thread(at_work.wait)
+        submit(2)
+        journal.on_commit(lambda: submit(3) if len(waiting) == 2 else None)
+        go_on.set()
+        await until(lambda: len(waiting) == 3)
+        assert await asyncio.gather(*waiting) == [[1], [2], [3]]
+        assert await numbers(journal, Stream.EVENT) == [1, 2, 3]
+        assert journal.state("rule/a") == b"3"
 
 
 def test_a_late_alarm_says_so() -> None:
