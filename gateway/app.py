@@ -147,7 +147,10 @@ class Daemon:
                 self._supervise(device.config.id, device, buses)
         self._uplink = self._make_uplink()
         self._views.uplink = self._uplink
-        self._pipeline.start(rebooted=self._note_start())
+        boot = self._clock.now().boot.encode()
+        self._pipeline.start(rebooted=self._note_start(boot))
+        # behind the states of all rules: one that a kill leaves with the clock of the boot before is to hear of the reboot again
+        self._pipeline.note([], "boot", {"boot": boot})
         self._start_lifts(site, configs)
         self._tell_sealed()
         self._numbered = self._journal.store
@@ -304,9 +307,9 @@ class Daemon:
 
     # the gateway's own records
 
-    def _note_start(self) -> bool:
+    def _note_start(self, boot: bytes) -> bool:
         """The run's first records, owed where the disk is full: a gateway that can write nothing still guards. True after a reboot."""
-        last, boot = self._journal.state("run"), self._journal.state("boot")
+        last = self._journal.state("run")
         at = self._clock.now()
         start = GatewayStart(
             version=VERSION,
@@ -314,9 +317,8 @@ class Daemon:
             settings=self._settings.sha256,
             after="first" if last is None else "orderly" if last == b"stopped" else "crash",
         )
-        state = {"run": b"running", "boot": at.boot.encode()}
-        self._pipeline.note([draft("gateway.start/1", start, at), self._anchor(at)], "gateway", state)
-        return boot not in (None, at.boot.encode())
+        self._pipeline.note([draft("gateway.start/1", start, at), self._anchor(at)], "gateway", {"run": b"running"})
+        return self._journal.state("boot") not in (None, boot)
 
     def _tell_sealed(self) -> None:
         """Of each store that was sealed, at this start or by a fork, the journal says why."""
