@@ -44,14 +44,17 @@ def _stored(steps: Sequence[Step]) -> list[tuple[Place, Step]]:
 
 def _laid_out(steps: Sequence[Step], boot: str) -> list[Step]:
     """Those of one boot: of one store by number, of two by the boot's counter, which no power cut has set back. Without a
-    record: behind all at which it had counted no further, but an alarm is raised first.
+    record: behind all at which it had counted no further, but an alarm is raised first. One that the journal took late lies
+    where that counter says.
     """
     mine = [s for s in steps if s.boot == boot]
     keys: list[tuple[tuple[Any, ...], Step]] = []
     counted: dict[int, int] = {}
     for place, step in _stored(mine):
         counted[place.lane] = max(step.mono, counted.get(place.lane, 0))
-        keys.append(((counted[place.lane], 1, place), step))
+        # its number says when the disk took it: an answer may have been quicker, and is not forgotten for that
+        lies = step.mono if step.said.unjournalled else counted[place.lane]
+        keys.append(((lies, 1, place), step))
     keys += [((s.mono, 0 if s.kind == "raised" else 2, s.kind, s.said.n or 0), s) for s in mine if s.place is None]
     return [step for _, step in sorted(keys, key=lambda one: one[0])]
 

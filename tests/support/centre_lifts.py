@@ -48,7 +48,7 @@ class LiftGateway:
 
     def alarm(self, kind: str, s: float, alarm: str, *, what: str = "lift_alarm", **more: Any) -> Message:
         """A transition, as a record and as an urgent message. `more` are fields of the body, else of its rescue."""
-        own = {name: more.pop(name) for name in ("by", "command", "n", "limit") if name in more}
+        own = {name: more.pop(name) for name in ("by", "command", "n", "limit", "unjournalled") if name in more}
         rescue = Rescue(lift=self.lift, state=STATE[kind], **more)  # type: ignore[arg-type]
         body = AlarmBody(
             alarm=alarm, rule="lift-1", what=what, device="board", point="di2", profile="lift-default@1",

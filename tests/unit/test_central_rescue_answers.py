@@ -90,6 +90,30 @@ def test_what_was_said_before_the_answer_and_comes_late_undoes_nothing(centre: C
     assert not centre.only["unanswered"]
 
 
+@pytest.mark.parametrize("kind", ["reemit", "escalated"])
+def test_what_was_said_before_the_answer_and_stored_behind_it_undoes_nothing(centre: Centre, kind: str) -> None:
+    """Its commit had failed, and the answer's was quicker: the gateway says so, and its boot's counter says which was first."""
+    lift = LiftGateway()
+    centre.take(lift.anchored(), lift.alarm("raised", 10, A1), lift.alarm("acked", 32, A1, by="Chen", via="sms"))
+    centre.take(lift.alarm(kind, 31.6, A1, n=1, unjournalled=True))
+    assert [line["kind"] for line in centre.only["timeline"]] == ["raised", kind, "acked"]
+    assert (sounds(centre), centre.only["unanswered"]) == (False, False)
+    centre.take(lift.alarm(kind, 40, A1, n=2, unjournalled=True))
+    assert (sounds(centre), centre.only["unanswered"]) == (True, True), "this one was said behind the answer"
+
+
+def test_an_answer_that_was_stored_behind_the_end_opens_nothing(centre: Centre) -> None:
+    """And it was given when it was given."""
+    lift = LiftGateway()
+    centre.take(lift.anchored(), lift.alarm("raised", 10, A1), lift.alarm("ended", 60, A1, by="Wang", via="pin"))
+    centre.take(lift.alarm("acked", 20, A1, by="Chen", via="sms", unjournalled=True))
+    one = centre.only
+    assert (one["state"], one["open_gws"], one["acked_by"]) == ("closed", [], "Chen")
+    assert (one["acked"], one["times"]["acked"]["doubtful"]) == (T0 + 20 * SECOND, False)
+    centre.take(lift.alarm("repeated", 70, A1, n=1, unjournalled=True))
+    assert centre.only["open_gws"] == ["gw-1"], "somebody has pressed again"
+
+
 def test_a_gateway_that_has_forgotten_is_told_what_the_other_knows(centre: Centre) -> None:
     """Once: the answer holds at the lift's other gateway, and nobody has to give it again."""
     one, two = pair(centre)
