@@ -63,21 +63,23 @@ class Counted(msgspec.Struct, frozen=True):
 
 class Terminal(msgspec.Struct, frozen=True, omit_defaults=True):
     """`told` are the codes by their points, as they were told last; `busy` the points that were not calm yet. `fresh` waits for the
-    count of the same poll, which comes after the codes, and `read` codes came since it was `counted`; `restarted` was seen in
-    this poll.
+    count of the same poll, which comes after the codes, and `before` are the codes as they were told without it; `read` codes
+    came since it was `counted`; `restarted` was seen in this poll.
     """
 
     told: dict[str, int] = {}
     counted: Counted | None = None
     beat: Beat | None = None
     fresh: tuple[LiftEvent, ...] = ()
+    before: dict[str, int] = {}
     read: int = 0
     restarted: bool = False
     busy: dict[str, Chatter] = {}
 
     @property
     def kept(self) -> "Terminal":
-        return Terminal(self.told, self.counted)
+        """What waits for the count is told again after a crash, since nobody was told of it yet."""
+        return Terminal(self.before if self.fresh else self.told, self.counted)
 
 
 class Reader(NamedTuple):
@@ -118,7 +120,7 @@ class Reader(NamedTuple):
     def uncounted(self, state: Terminal) -> tuple[Terminal, tuple[Say, ...]]:
         """The count cannot be read in this poll: the codes are told without it."""
         says = tuple(Say("lift.event/1", one) for one in state.fresh)
-        return msgspec.structs.replace(state, fresh=()) if says else state, says
+        return msgspec.structs.replace(state, fresh=(), before={}) if says else state, says
 
     def _code(self, state: Terminal, event: PointInput, raw: int) -> tuple[Terminal, tuple[Say, ...]]:
         point, mono = event.point, event.at.mono
@@ -137,10 +139,12 @@ class Reader(NamedTuple):
                 return _with(state, point, None if now.over(mono) else now), ()
             says = self._net(event, told, now)
             state = _with(state, point, now.spoken(raw, mono))
+        before = state.before if state.fresh else state.told
         state = msgspec.structs.replace(state, told=state.told | {point: raw})
-        if state.counted is None:
+        if state.counted is None or not says:
             return state, tuple(says)
-        return msgspec.structs.replace(state, fresh=(*state.fresh, *(say.body for say in says))), ()
+        fresh = (*state.fresh, *(say.body for say in says))
+        return msgspec.structs.replace(state, fresh=fresh, before=before), ()
 
     def _net(self, event: PointInput, told: int, now: Chatter) -> list[Say]:
         """What is another than was told; where it is the same again, the last change; of an event that has gone, that it came."""
@@ -187,7 +191,7 @@ class Reader(NamedTuple):
         counted = state.counted
         if counted is None or counted.seq != after or state.restarted:
             counted = Counted(after, state.beat)
-        return msgspec.structs.replace(state, counted=counted, fresh=(), read=0, restarted=False), says
+        return msgspec.structs.replace(state, counted=counted, fresh=(), before={}, read=0, restarted=False), says
 
     def _restarted(self, event: PointInput, value: int) -> Say:
         """`value` is what the counter says now that went back."""

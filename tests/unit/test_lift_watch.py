@@ -1,5 +1,6 @@
 """Supervision of a lift's alarm: what is lost, stuck or empty is raised once and cleared; what a terminal says is told once."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -40,10 +41,20 @@ class Watched:
     def poll(self, **points: int) -> list[str]:
         """One of all that the terminal has, in the order in which the rule asks to be told."""
         self.points |= points
+        return self._told(self.points)
+
+    def cut_before_the_count(self, *, rebooted: bool, **points: int) -> list[str]:
+        """The gateway's power goes when a poll's codes were told to the rule, and its count was not."""
+        self.points |= points
+        said = self._told(set(self.points) - {"event_seq"})
+        self.bench.restart(rebooted=rebooted)
+        return said
+
+    def _told(self, names: Iterable[str]) -> list[str]:
         good = self.quality is Quality.GOOD
         order = [p.partition(".")[2] for p in self.config.also() if p.startswith("lift1.")]
         said = []
-        for name in sorted(self.points, key=order.index):
+        for name in sorted(names, key=order.index):
             said += self.bench.sample(f"lift1.{name}", self.points[name] if good else None, self.quality)
         return [_words(say.body, say.kind) for say in said]
 
@@ -287,6 +298,66 @@ def test_what_came_while_the_gateway_was_off_is_known(rebooted: bool) -> None:
     lift.bench.restart(rebooted=rebooted)
     lift.points["heartbeat"] = 607 + 120 * rebooted
     assert lift.poll(fault_code=2, event_seq=105) == ["+fault/door_close_fault/2", "gap 4 (100>105)"]
+
+
+@pytest.mark.parametrize("rebooted", [False, True])
+def test_power_that_goes_in_the_middle_of_a_poll_takes_no_code(rebooted: bool) -> None:
+    """What waited for the count is told by the next poll, once; also what another poll before had told is known still."""
+    lift = Watched()
+    lift.poll()
+    lift.poll(fault_code=5, event_seq=1)
+    new = {"service_mode": 2, "fault_code": 4, "event_code": 43, "alarm_code": 90}
+    assert lift.cut_before_the_count(rebooted=rebooted, **new) == []
+    assert lift.poll(event_seq=4) == [
+        "+mode/inspection/2",
+        "-fault/unintended_movement/5",
+        "+fault/stop_outside_zone/4",
+        "+event/inspection/43",
+        "+alarm/alarm_button/90",
+    ]
+    assert lift.polls(3) == []
+    assert lift.poll(fault_code=0, alarm_code=0) == ["-fault/stop_outside_zone/4", "-alarm/alarm_button/90"]
+
+
+@pytest.mark.parametrize("rebooted", [False, True])
+def test_a_code_that_was_over_when_the_power_came_back(rebooted: bool) -> None:
+    """Nobody tells it any more; it was counted."""
+    lift = Watched()
+    lift.poll()
+    lift.cut_before_the_count(rebooted=rebooted, service_mode=2, fault_code=4)
+    assert lift.poll(service_mode=1, fault_code=0, event_seq=1) == ["gap 1 (0>1)"]
+
+
+def test_a_fault_that_stands_after_a_restart_of_the_terminal_and_a_power_cut() -> None:
+    """It was told as over with the restart, and is told anew."""
+    lift = Watched()
+    lift.points["heartbeat"] = 9000
+    lift.poll(event_seq=7, fault_code=4)
+    over = ["+event/terminal_restarted/2", "-fault/stop_outside_zone/4"]
+    assert lift.cut_before_the_count(rebooted=False, heartbeat=2) == over
+    assert lift.poll(event_seq=1) == ["+event/terminal_restarted/2", "+fault/stop_outside_zone/4"]
+
+
+@pytest.mark.parametrize("rebooted", [False, True])
+def test_a_terminal_without_a_count_is_told_once_whenever_the_power_goes(rebooted: bool) -> None:
+    lift = Watched()
+    del lift.points["event_seq"]
+    lift.poll()
+    assert lift.cut_before_the_count(rebooted=rebooted, fault_code=4) == ["+fault/stop_outside_zone/4"]
+    assert lift.polls(3) == []
+
+
+def test_the_codes_of_a_poll_are_kept_with_its_count() -> None:
+    """In one go: neither is on the disk without the other."""
+    lift = Watched()
+    lift.poll()
+    kept = lift.bench.rule.kept(lift.bench.state)
+    lift.sample("lift1.service_mode", 2)
+    lift.sample("lift1.fault_code", 4)
+    assert lift.bench.rule.kept(lift.bench.state) == kept
+    lift.sample("lift1.event_seq", 1)
+    terminal = lift.bench.rule.kept(lift.bench.state).terminal
+    assert (terminal.told["service_mode"], terminal.told["fault_code"], terminal.counted.seq) == (2, 4, 1)
 
 
 def test_a_terminal_that_restarted_has_not_counted_65000() -> None:

@@ -1,5 +1,7 @@
 """What is told of a lift's terminal is what it counted: codes read and codes missed, over rounds, restarts and days without power."""
 
+from typing import Any
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -48,6 +50,7 @@ class SequenceMachine(RuleBasedStateMachine):
         self.counted = 0
         self.unseen_s = 0
         self.seen_at = 0
+        self.standing: set[str] = set()
         self.poll()
 
     @rule(seconds=st.integers(1, 900))
@@ -92,15 +95,30 @@ class SequenceMachine(RuleBasedStateMachine):
         if rebooted:
             self._passed(120)
 
+    @precondition(lambda self: self.unseen_s < _UNSEEN_S)
+    @rule(points=st.integers(1, len(_KINDS) + 1), rebooted=st.booleans())
+    def power_goes_in_the_middle_of_a_poll(self, points: int, rebooted: bool) -> None:
+        """Before the count: the codes that it had read are for the next poll to tell."""
+        said = self._sampled(points)
+        assert all(b.code == "terminal_restarted" or not b.on for b in said)
+        self.gateway_restarts(rebooted)
+
+    def _sampled(self, points: int | None = None) -> list[Any]:
+        """What is said of so many points of a poll, or of all."""
+        image = self.terminal.image()
+        names = sorted(image, key=self.order.index)[:points]
+        said = [s.body for name in names for s in self.bench.sample(f"lift1.{name}", image[name])]
+        for body in said:
+            if isinstance(body, LiftEvent) and body.what in ("fault", "alarm"):
+                self.standing = self.standing | {body.raw} if body.on else self.standing - {body.raw}
+        return said
+
     @rule()
     def poll(self) -> None:
-        """Codes that were read and codes that were missed are all that were counted."""
-        points = self.terminal.image()
-        said = [
-            s.body
-            for name in sorted(points, key=self.order.index)
-            for s in self.bench.sample(f"lift1.{name}", points[name])
-        ]
+        """Codes that were read and codes that were missed are all that were counted; what stands was told."""
+        said = self._sampled()
+        codes = self.terminal.codes
+        assert self.standing == {str(codes[name]) for name in ("fault_code", "alarm_code") if codes[name]}
         read = [b for b in said if isinstance(b, LiftEvent) and b.on and b.code != "terminal_restarted"]
         missed = [b.n for b in said if isinstance(b, LiftGap)]
         assert len(missed) <= 1
@@ -108,7 +126,7 @@ class SequenceMachine(RuleBasedStateMachine):
         restarts = [b for b in said if isinstance(b, LiftEvent) and b.code == "terminal_restarted"]
         assert len(restarts) == self.restarted
         self.restarted, self.counted, self.unseen_s = False, 0, 0
-        self.seen_at = points["heartbeat"]
+        self.seen_at = self.terminal.image()["heartbeat"]
 
     @invariant()
     def nothing_waits_for_ever(self) -> None:
