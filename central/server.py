@@ -11,7 +11,7 @@ from central import standing
 from central.ingest import Outcome
 from central.intake import Intake
 from central.locks import coordinate
-from central.outbox import Outbox
+from central.publishing import Outbox
 from central.settings import USER
 from central.store import Store
 from model.errors import ContractError, LinkError

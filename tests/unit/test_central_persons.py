@@ -16,7 +16,8 @@ from central.commands import acknowledge
 from central.inbox import INBOX_MAX_BYTES, Inbox
 from central.ingest import Ingest
 from central.locks import alone, coordinate, coordinated
-from central.outbox import REPEAT_S, Outbox, put
+from central.outbox import put
+from central.publishing import REPEAT_S, Outbox
 from central.queries import alarms
 from central.settings import Person, add_person, load
 from central.store import Store, second_writer

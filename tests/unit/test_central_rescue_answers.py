@@ -11,7 +11,7 @@ from central import commands
 from central.clocks import clocks
 from central.desk.view import desk
 from central.desk.watch import Seen
-from central.outbox import TAKEN_S, Outbox
+from central.publishing import TAKEN_S, Outbox
 from central.settings import Targets
 from central.store import now, second_writer
 from model.bodies import TimeAnchor
@@ -166,12 +166,37 @@ def test_an_order_that_its_gateway_does_not_take_holds_up_nothing(centre: Centre
     if not there:
         centre.store.db.execute("UPDATE gateway SET heard = 0")
     found = names(outbox) + names(outbox)
-    centre.take(lift.file(rescue="330106"))
     assert (found, sounds(centre)) == (["alarm.ack", "alarm.dispatch"] if there else ["alarm.ack"], there)
     centre.result("gw-1", "alarm.ack", "done")
     centre.take(lift.alarm("acked", 25, A1, by="Li Na"))
     assert not sounds(centre)
     assert [order["why"] for order in centre.only["orders"]] == [None, None]
+
+
+@pytest.mark.parametrize("expires", [False, True])
+def test_a_result_that_another_process_stores_meanwhile_stays(
+    centre: Centre, monkeypatch: pytest.MonkeyPatch, *, expires: bool
+) -> None:
+    """A worker takes it while the server still looks at what was open: the order is neither untaken nor expired."""
+    pending(centre)
+    clock = 1000.0
+    outbox = Outbox(centre.store, private_key(centre.data / "central.key"), lambda: clock)
+    assert names(outbox) == ["alarm.ack"]
+    clock += TAKEN_S
+    worker, rows = Centre(centre.data), centre.store.rows
+
+    def overtaken(sql: str, *args: object) -> list[Any]:
+        found = rows(sql, *args)
+        worker.result("gw-1", "alarm.ack", "refused", "acked_by Wang")
+        return found
+
+    if expires:
+        centre.store.db.execute("UPDATE command SET expires = 1")
+    monkeypatch.setattr(centre.store, "rows", overtaken)
+    outbox.due()
+    assert rows("SELECT result, why FROM command") == [("refused", "acked_by Wang")]
+    worker.store.close()
+    assert not sounds(centre)
 
 
 @pytest.mark.parametrize("what", ["close", "dispatch"])
