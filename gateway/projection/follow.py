@@ -5,11 +5,11 @@ Nothing waits for it: it reads as any other reader, folds and writes in a thread
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import apsw
 
@@ -18,7 +18,7 @@ from gateway.projection.points import places
 from gateway.projection.round import Mark, Round
 from gateway.status import Plot, PlotMinute, Rebuilding
 from model.errors import DoorpostError, StoreDamaged, StoreError, StoreUnreadable
-from model.observation import PointMap
+from model.observation import Point, PointMap
 from model.record import Stream
 from model.timeline import Located
 from sync.journal.files import UNREADABLE_S
@@ -53,6 +53,7 @@ class Projection:
         self._thread = ThreadPoolExecutor(1, "views")
         self._file: ViewFile | None = None
         self._busy = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._due = asyncio.Event()
         self._moved = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -74,8 +75,9 @@ class Projection:
         finally:
             if self._timer:
                 self._timer.cancel()
-            await self._close()
-            await asyncio.to_thread(self._thread.shutdown)
+            async with self._busy:  # a round goes on without us: it ends first
+                await self._close()
+                await asyncio.to_thread(self._thread.shutdown)
 
     # when to work
 
@@ -97,9 +99,8 @@ class Projection:
     async def _catch_up(self) -> None:
         """Up to what the journal has now, at most half of the time: alarms and polls go first."""
         while True:
-            async with self._busy:
-                began = self._loop.time()
-                more = await self._round()
+            began = self._loop.time()
+            more = await self._alone(self._round)
             self._moved.set()
             self._moved = asyncio.Event()
             if not more:
@@ -216,27 +217,29 @@ class Projection:
         if found is None:
             return None
         shown, positions = found
-        file = await self._fresh()
-        minutes: list[PlotMinute] = []
-        try:
-            minutes = await self._in_thread(file.minutes, device, positions, since, until)
-        except ViewDamaged as err:
-            async with self._busy:
-                await self._damaged(err)
-            self._due.set()
-        except apsw.Error as err:
-            raise ViewsError("views_failed", path=self._path, why=err) from err
+        minutes = await self._alone(partial(self._minutes, device, positions, since, until))
+        if minutes is None:
+            raise ViewsError("views_failed", path=self._path, why=self._problem)
         return Plot(device, point, shown.unit, shown.label, self.behind(), minutes)
 
-    async def _fresh(self) -> ViewFile:
-        """With what is durable now, unless that is more than a moment's work."""
-        async with self._busy:
-            for _ in range(2):  # the first may find that all is to be made anew
-                if self._file is None or 0 < self.behind() <= ROUND_RECORDS:
-                    await self._round()
+    async def _minutes(
+        self, device: str, positions: Mapping[str, tuple[int, Point]], since: int, until: int
+    ) -> list[PlotMinute] | None:
+        """With what is durable now, unless that is more than a moment's work. None where the views cannot be had."""
+        for _ in range(2):  # the first may find that all is to be made anew
+            if self._file is None or 0 < self.behind() <= ROUND_RECORDS:
+                await self._round()
         if self._file is None:
-            raise ViewsError("views_failed", path=self._path, why=self._problem)
-        return self._file
+            return None
+        try:
+            return await self._in_thread(self._file.minutes, device, positions, since, until)
+        except ViewDamaged as err:
+            await self._damaged(err)
+            self._due.set()
+            return []
+        except apsw.Error as err:
+            await self._failed(err)
+            return None
 
     async def rebuild(self) -> AsyncIterator[Rebuilding]:
         """Drop all and take it out of the journal again, while the gateway runs. Raises ViewsError.
@@ -244,9 +247,7 @@ class Projection:
         It goes on when nobody listens any more.
         """
         goal = self._goal()
-        async with self._busy:
-            await self._drop()
-        self._due.set()
+        await self._alone(self._anew)
         of = sum(self._left(goal).values())
         told = -1
         while True:
@@ -261,6 +262,10 @@ class Projection:
             if self._problem:
                 raise ViewsError("views_failed", path=self._path, why=self._problem)
 
+    async def _anew(self) -> None:
+        await self._drop()
+        self._due.set()
+
     def _left(self, goal: Mapping[tuple[str, Stream], int]) -> dict[tuple[str, Stream], int]:
         views = {view.id: view for view in (*self._journal.sealed, self._journal.current)}
         return {
@@ -270,6 +275,18 @@ class Projection:
         }
 
     # the file
+
+    async def _alone(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """One at a time, and each to its end: who waits for it may leave, but what a thread is at goes on."""
+        task = asyncio.create_task(self._locked(work), name="views-work")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        await asyncio.wait({task})  # what fails when nobody waits any more, asyncio tells
+        return task.result()
+
+    async def _locked(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        async with self._busy:
+            return await work()
 
     async def _damaged(self, err: ViewDamaged) -> bool:
         """Whether to go on at once: not where the last try ended badly too, or what is damaged cannot be removed."""
