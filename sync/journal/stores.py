@@ -1,5 +1,6 @@
 """The stores side by side: the one that takes records, and sealed ones that still drain. Synchronous; the writer thread's."""
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,8 @@ from sync.watermark import Watermark
 
 _MOVED_RECORDS = 200
 _MOVED_BYTES = 256 * 1024
+
+log = logging.getLogger("doorpost.journal")
 
 
 class Stores:
@@ -101,10 +104,17 @@ class Stores:
         return None
 
     def _forget_drafts(self, but: Shelf | None) -> None:
-        with store_errors(self._parent):
-            for path in self._drafts():
-                if but is None or path != but.dir:
-                    shutil.rmtree(path)
+        for path in self._drafts():
+            if but is None or path != but.dir:
+                self._clear_away(path)
+
+    def _clear_away(self, draft: Path) -> None:
+        """It counts for nothing: where the disk does not let it go, it may stay until the next start."""
+        try:
+            sync_directory(self._parent)  # its name is on the disk before its files go one by one
+            shutil.rmtree(draft)
+        except OSError as err:
+            log.warning("what is left of a store is still there: %s", err)
 
     def _drafts(self) -> list[Path]:
         with store_errors(self._parent):
@@ -267,16 +277,15 @@ class Stores:
         return any(self._moved(shelf, stream, end) < end.last for stream, end in seal.ends.items())
 
     def discard(self, store: str) -> None:
-        """Remove the directory of a sealed store, unless there is still something in it. Raises StoreError."""
+        """Remove a sealed store with its directory, unless there is still something in it. Raises StoreError, and then it is as before."""
         shelf, _ = self.sealed[store]
         with store_errors(shelf.dir):
             if any(shelf.files.values()) or any(ASIDE in path.name for path in shelf.dir.iterdir()):
                 return
             gone = shelf.dir.with_suffix(DRAFT)  # a crash leaves what counts for nothing
             shelf.dir.rename(gone)
-            sync_directory(self._parent)  # before its files go one by one
-            del self.sealed[store]
-            shutil.rmtree(gone)
+        del self.sealed[store]
+        self._clear_away(gone)
 
     def _finish_drops(self) -> None:
         """Remove what was declared dropped of sealed stores: a crash may have come between the word and the deed."""

@@ -1,5 +1,6 @@
 """Sealed stores under pressure and past their days: nothing goes that still has to be moved, and what is emptied goes away."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,35 @@ async def test_an_emptied_store_goes_away(tmp_path: Path) -> None:
     async with keeping(tmp_path, 64 * MIB) as kept:
         assert kept.journal.sealed == []
         assert not [key for key in kept.journal.states("") if sealed.id in key]
+
+
+def _refused(path: Path) -> None:
+    raise OSError(errno.EIO, "Input/output error", str(path))
+
+
+@pytest.mark.parametrize("call", ["shutil.rmtree", "sync.journal.stores.sync_directory"])
+async def test_the_disk_does_not_let_an_emptied_directory_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """It counts for nothing: the storekeeper goes on, and so does the next start, until one takes it away."""
+    async with keeping(tmp_path, 64 * MIB) as kept:
+        journal, old = kept.journal, kept.journal.store
+        await journal.append(drafts(Stream.EVENT, range(5)))
+        await journal.fork(old, {stream: journal.head(stream) for stream in STREAMS})
+        for info in [info for info in await journal.inventory() if info.store == old]:
+            await journal.drop(info, dict.fromkeys(STREAMS, 5), "retired", kept.clock.now())
+        for stream in STREAMS:
+            kept.acknowledge(stream, 5, store=old)
+        with monkeypatch.context() as failing:
+            failing.setattr(call, _refused)
+            await kept.keeper.look()
+            await kept.keeper.look()
+            assert journal.sealed == []
+    (left,) = tmp_path.glob(f"{old}*")
+    assert left.name != old
+    with monkeypatch.context() as failing:
+        failing.setattr("shutil.rmtree", _refused)
+        async with keeping(tmp_path, 64 * MIB) as kept:
+            assert (kept.journal.store, kept.journal.sealed) == (journal.store, [])
+    async with keeping(tmp_path, 64 * MIB):
+        assert not left.exists()
