@@ -62,12 +62,15 @@ class MqttLink:
         clean_start: bool,
         will: tuple[str, bytes] | None,
         on_message: Callable[[str, bytes], None],
+        on_retained: Callable[[str, bytes], None] | None = None,
     ) -> None:
+        """`on_retained` hears what was retained at the broker before we subscribed; without it `on_message` does."""
         self._settings = settings
         self._client_id = client_id
         self._clean_start = clean_start
         self._will = will
         self._on_message = on_message
+        self._on_retained = on_retained or on_message
         self._loop = asyncio.get_running_loop()
         self._client: paho.Client | None = None
         self._sock: Any = None
@@ -267,8 +270,9 @@ class MqttLink:
 
     def _deliver(self, message: paho.MQTTMessage) -> None:
         """A defect in whoever listens ends the connection: paho would give him the same message again and again."""
+        listener = self._on_retained if message.retain else self._on_message
         try:
-            self._on_message(message.topic, bytes(message.payload))
+            listener(message.topic, bytes(message.payload))
         except Exception as err:  # noqa: BLE001  # it is told as any other of a callback
             self._loop.call_exception_handler({"message": "a message could not be taken", "exception": err})
             self._gone(f"a message could not be taken: {err!r}")

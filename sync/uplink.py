@@ -9,6 +9,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Literal
 
 from model.errors import ContractError, DoorpostError, LinkError, StoreError
@@ -146,7 +147,14 @@ class Uplink:
     async def _connection(self) -> None:
         self._session = str(uuid.uuid4())
         will = (topics.up_status(self._gw), encode(Will(v=1, state="down", session=self._session)))
-        link = MqttLink(self._settings, client_id=self._gw, clean_start=True, will=will, on_message=self._on_message)
+        link = MqttLink(
+            self._settings,
+            client_id=self._gw,
+            clean_start=True,
+            will=will,
+            on_message=self._on_message,
+            on_retained=partial(self._on_message, retained=True),
+        )
         await link.connect()
         try:
             try:
@@ -222,16 +230,16 @@ class Uplink:
     async def urgent(self, message: Urgent) -> None:
         """Send an alarm that could not be made durable. Raises LinkError when there is no link."""
         if self._link is None:
-            raise self.problem or LinkError("link_lost", why="not connected")
+            raise LinkError("link_lost", why="not connected")
         await self._link.publish(topics.up_urgent(self._gw), encode(message))
 
     # receiving
 
-    def _on_message(self, topic: str, payload: bytes) -> None:
-        """A message that breaks the contract is counted and changes nothing."""
+    def _on_message(self, topic: str, payload: bytes, *, retained: bool = False) -> None:
+        """A message that breaks the contract is counted and changes nothing. `retained`: it is from before we subscribed."""
         try:
             if topic == topics.CENTRAL_STATUS:
-                self._on_central(decode(payload, CentralStatus))
+                self._on_central(decode(payload, CentralStatus), retained=retained)
             elif topic == topics.down_command(self._gw):
                 self._spawn(self._command(payload))
             elif topic == topics.down_hashes(self._gw):
@@ -241,8 +249,7 @@ class Uplink:
                 lanes = self._sender.of(of.store)
                 if lanes is None:
                     raise ContractError("ack_of_other_store", store=of.store)
-                # before we are online it is what the broker had retained, which tells nothing of the centre as it is now
-                era = self._era if self._link is not None else None
+                era = None if retained else self._era
                 self._spawn(self._on_ack(topic, lanes[of.stream], decode(payload, Ack), era))
         except ContractError as err:
             self._ignore(topic, err)
@@ -260,9 +267,10 @@ class Uplink:
             self._ignored_at[why.code] = now
         self._on_change()
 
-    def _on_central(self, status: CentralStatus) -> None:
+    def _on_central(self, status: CentralStatus, *, retained: bool) -> None:
         if status.state == "down":
-            if status.session == self._central_session or self._central_session is None:
+            # else it is the late will of an earlier session; but what was retained is the last word, of whichever it is
+            if retained or self._central_session in (None, status.session):
                 self._era += 1
                 self._central_is("down")
         else:
@@ -283,11 +291,11 @@ class Uplink:
         self._sender.central_down = state == "down"
 
     async def _on_ack(self, topic: str, lane: Lane, ack: Ack, era: int | None) -> None:
-        """`era` None: it is of a time that nobody knows."""
+        """`era` None: it tells nothing of the centre as it is now."""
         async with self._in_order:  # a hash may have to be read from the disk first
+            head = await self._hash_at(lane, ack.upto)
             if not self._sender.owns(lane):
                 return  # another store has taken its place meanwhile, and is told the same again
-            head = await self._hash_at(lane, ack.upto)
             verdict = lane.acknowledged(ack, head, time.monotonic(), self._central_epoch)
         if verdict == "stale":
             self._ignore(topic, ContractError("ack_stale", upto=ack.upto, known=lane.upto))
@@ -312,7 +320,8 @@ class Uplink:
         self._sender.wake()
 
     async def _believe(self, lane: Lane, ack: Ack) -> None:
-        await self._on_ack(topics.down_ack(self._gw, lane.store.id, lane.stream), lane, ack, self._era)
+        """It came some time ago."""
+        await self._on_ack(topics.down_ack(self._gw, lane.store.id, lane.stream), lane, ack, None)
 
     async def _hash_at(self, lane: Lane, seq: int) -> str | None:
         """Our own hash at a watermark, None where it is not held: an acknowledgement must agree with it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.demo.broker import Broker, Tls
+from gateway.demo.broker import Broker, Program, Tls
 from gateway.demo.certs import Authority
 from model.errors import LinkError, SettingsError
 from support.centre import USERS, password
@@ -40,12 +40,14 @@ class Peer:
         self, settings: MqttSettings, *, clean_start: bool = True, will: tuple[str, bytes] | None = None
     ) -> None:
         self.heard: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self.retained: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
         self.link = MqttLink(
             settings,
             client_id=settings.username,
             clean_start=clean_start,
             will=will,
             on_message=lambda topic, payload: self.heard.put_nowait((topic, payload)),
+            on_retained=lambda topic, payload: self.retained.put_nowait((topic, payload)),
         )
 
 
@@ -190,6 +192,23 @@ async def test_server_that_is_no_broker(monkeypatch: pytest.MonkeyPatch) -> None
         async with _server(answer) as port:
             code = await _failure(MqttSettings(f"mqtt://127.0.0.1:{port}", GW))
             assert code in ("broker_silent", "link_lost", "broker_refused")
+
+
+@pytest.mark.parametrize(("program", "protocol"), [("mosquitto", "5"), ("mosquitto", "3.1.1"), ("amqtt", "3.1.1")])
+async def test_what_was_retained_is_told_apart(tmp_path: Path, program: Program, protocol: MqttVersion) -> None:
+    """From what is said while we listen, also where that is retained for others."""
+    broker = Broker(USERS, tmp_path / "broker", program=program)
+    await asyncio.to_thread(broker.start)
+    async with (
+        connected(broker, "central", protocol=protocol) as centre,
+        connected(broker, protocol=protocol) as gateway,
+    ):
+        await centre.link.publish(DOWN, b"before", retain=True)
+        await gateway.link.subscribe(DOWN)
+        assert await gateway.retained.get() == (DOWN, b"before")
+        await centre.link.publish(DOWN, b"now", retain=True)
+        assert await gateway.heard.get() == (DOWN, b"now")
+    await asyncio.to_thread(broker.kill)
 
 
 async def test_older_broker_is_spoken_to_in_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from msgspec import Raw
 
 from gateway.demo.broker import Broker, Tls
 from gateway.demo.certs import Authority
-from model.errors import LinkError
+from model.errors import LinkError, StoreError
 from model.record import STREAMS, Stream
 from support.centre import USERS
 from support.journals import GW, drop_oldest, number
@@ -22,6 +22,7 @@ from support.source import BOOT, T0, at, new_id
 from support.uplinks import Gateway, settings
 from sync.contract.messages import Ack, Birth, CommandResult, Encoding, Urgent, Will, encode
 from sync.contract.topics import down_command
+from sync.journal.view import StoreView
 from sync.lane import IN_FLIGHT_MAX, Counts
 from sync.mqtt import MqttLink, MqttSettings, MqttVersion
 
@@ -290,6 +291,36 @@ async def test_restored_centre_gets_it_again(broker: Broker, tmp_path: Path) -> 
         assert [(b.first, b.last) for b in centre.of(Stream.EVENT)][-1] == (11, 20)
 
 
+async def test_a_fork_overtakes_an_acknowledgement(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is slow with the hash that proves it: it is of the old store, and says nothing of the one that takes its place."""
+    asked, go_on = asyncio.Event(), asyncio.Event()
+    hash_at = StoreView.hash_at
+
+    async def slow(view: StoreView, stream: Stream, seq: int) -> bytes:
+        asked.set()
+        await go_on.wait()
+        return await hash_at(view, stream, seq)
+
+    async with SmallCentre(broker, acks=False) as centre, Gateway(settings(broker), tmp_path) as gateway:
+        await gateway.write(Stream.ALARM, 40)
+        old = gateway.journal.store
+        ack = Ack(ingest=1, upto=30, head=(await gateway.journal.current.hash_at(Stream.ALARM, 30)).hex())
+        monkeypatch.setattr(StoreView, "hash_at", slow)
+        await gateway.until(lambda: gateway.uplink.state == "online")
+        await centre.acknowledge(Stream.ALARM, ack, store=old)
+        await asked.wait()
+        await gateway.journal.fork(old, {s: gateway.journal.head(s) for s in STREAMS})
+        assert gateway.journal.store != old
+        go_on.set()
+        await gateway.write(Stream.EVENT)
+        centre.acks = True
+        await centre.status("up")
+        await gateway.settled(Stream.EVENT)
+        assert gateway.progress == [(Stream.EVENT, 1)]
+
+
 async def test_lost_ranges_are_declared(broker: Broker, tmp_path: Path) -> None:
     """Dropped before it was ever sent: the centre is told which records and why, and the rest follows."""
     gateway = Gateway(settings(broker), tmp_path)
@@ -363,6 +394,10 @@ async def test_urgent_alarm_goes_past_the_journal(broker: Broker, tmp_path: Path
         await gateway.until(lambda: gateway.uplink.state == "online")
         await gateway.uplink.urgent(message)
         await centre.until(lambda: centre.urgent == [message])
+        await gateway.disconnect()
+        gateway.uplink.problem = StoreError("store_failed", path=tmp_path, why="EIO")  # whatever else is wrong
+        with pytest.raises(LinkError):
+            await gateway.uplink.urgent(message)
 
 
 async def test_client_certificate(tmp_path: Path) -> None:

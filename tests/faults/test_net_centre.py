@@ -16,7 +16,8 @@ from support.proxy import ACKS, chain, proxied, through
 from support.small_centre import SmallCentre
 from support.source import Source, new_id
 from support.uplinks import Gateway, settings
-from sync.contract.topics import CENTRAL_STATUS, down_command
+from sync.contract.messages import Ack, Hashes, encode
+from sync.contract.topics import CENTRAL_STATUS, down_command, down_hashes
 from sync.mqtt import MqttLink, MqttSettings
 
 
@@ -45,6 +46,73 @@ async def test_an_end_right_behind_an_acknowledgement(broker: Broker, tmp_path: 
         await near.until(lambda: held.hits == 2)
         await near.clear()
         await gateway.settled(Stream.EVENT)
+        assert gateway.uplink.central == "down"
+
+
+async def test_an_end_right_behind_an_answer(broker: Broker, tmp_path: Path) -> None:
+    """14: an acknowledgement that the centre's hashes explain is taken in, and tells nothing of a centre that has ended since."""
+    home = tmp_path / "gw"
+    async with proxied(broker) as near, SmallCentre(broker, acks=False) as centre:
+        gateway = Gateway(through(near, settings(broker)), home)
+        await gateway.open()
+        await gateway.write(Stream.READING, 5)
+        await gateway.journal.close()
+        next(home.rglob("diag-000001.db")).write_bytes(b"rubbish" * 1000)
+        async with gateway:
+            (sealed,) = gateway.journal.sealed
+            lane = gateway.uplink.lanes_of(sealed.id)[Stream.READING]
+            await gateway.until(lambda: gateway.uplink.state == "online")
+            beyond = Ack(ingest=1, upto=9, head="11" * 32)
+            await centre.acknowledge(Stream.READING, beyond, store=sealed.id)
+            await centre.until(lambda: bool(centre.questions))
+            asked, end = centre.questions[0], sealed.head(Stream.READING)
+            held = near.add(Fault("hold", way="down"))
+            known = [(end.seq, end.hash.hex())]
+            answer = Hashes(v=1, id=asked.id, store=asked.store, stream=asked.stream, hashes=known)
+            await centre.say(down_hashes(GW), encode(answer))
+            await near.until(lambda: held.hits == 1)
+            await centre.status("down")
+            await near.until(lambda: held.hits == 2)
+            await near.clear()
+            await gateway.until(lambda: lane.upto == 9)
+            assert gateway.uplink.central == "down"
+
+
+async def test_retained_acknowledgements_that_come_late(broker: Broker, tmp_path: Path) -> None:
+    """6: there are more of them than the broker sends at once; they count, and tell nothing of the centre as it is now."""
+    async with proxied(broker) as near, SmallCentre(broker, acks=False) as centre:
+        gateway = Gateway(through(near, settings(broker)), tmp_path)
+        await gateway.open()
+        await centre.acknowledge(Stream.EVENT, Ack(ingest=1, upto=0), store=gateway.journal.store)
+        held = near.add(Fault("hold", way="down", topic=ACKS))
+        gateway.connect()
+        await gateway.until(lambda: gateway.uplink.state == "online")
+        await near.until(lambda: held.hits == 1)
+        await near.clear()
+        await gateway.until(lambda: gateway.uplink.lanes[Stream.EVENT].epoch == 1)
+        assert gateway.uplink.central == "unknown"
+        await gateway.__aexit__()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_centre_that_came_and_went_meanwhile(broker: Broker, tmp_path: Path) -> None:
+    """16: what the broker has kept of it is its last word, though this gateway has never heard of that session."""
+    async with (
+        proxied(broker) as near,
+        SmallCentre(broker) as centre,
+        Gateway(through(near, settings(broker)), tmp_path) as gateway,
+    ):
+        await centre.status("up")
+        await gateway.until(lambda: (gateway.uplink.state, gateway.uplink.central) == ("online", "up"))
+        near.refuse()
+        near.reset()
+        await gateway.until(lambda: gateway.uplink.state == "offline")
+        second = await centre.status("up")
+        await centre.status("down", session=second)
+        near.resume()
+        await gateway.until(lambda: gateway.uplink.state == "online")
+        await rubbish(broker)  # behind it
+        await gateway.until(lambda: gateway.uplink.ignored_messages == 1)
         assert gateway.uplink.central == "down"
 
 

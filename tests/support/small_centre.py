@@ -21,6 +21,7 @@ from sync.contract.messages import (
     CentralStatus,
     CommandResult,
     Encoding,
+    HashRequest,
     Urgent,
     Will,
     decode,
@@ -43,6 +44,7 @@ class SmallCentre:
         self.statuses: list[Birth | Will] = []
         self.results: list[CommandResult] = []
         self.urgent: list[Urgent] = []
+        self.questions: list[HashRequest] = []
         self._settings = settings or MqttSettings(broker.url, "central", password(broker, "central"))
         self._heard = asyncio.Event()
         self._store = ""
@@ -128,6 +130,8 @@ class SmallCentre:
             self.results.append(decode(payload, CommandResult))
         elif what == "urgent":
             self.urgent.append(decode(payload, Urgent))
+        elif what == "hashreq":
+            self.questions.append(decode(payload, HashRequest))
         elif what in STREAMS:
             self._on_batch(Stream(what), payload)
         self._heard.set()
