@@ -96,7 +96,9 @@ class Reader(NamedTuple):
         if event.point == SEQUENCE:
             return self._sequence(state, event, value)
         if event.point in self.table.bits or (event.point in REGISTERS and not self.table.bits):
-            return self._code(state, event, value)
+            state, late = self._late(state, event.point)
+            state, says = self._code(state, event, value)
+            return state, late + says
         return state, ()
 
     def _beat(self, state: Terminal, event: PointInput, value: int) -> tuple[Terminal, tuple[Say, ...]]:
@@ -121,6 +123,12 @@ class Reader(NamedTuple):
         """The count cannot be read in this poll: the codes are told without it."""
         says = tuple(Say("lift.event/1", one) for one in state.fresh)
         return msgspec.structs.replace(state, fresh=(), before={}) if says else state, says
+
+    def _late(self, state: Terminal, point: str) -> tuple[Terminal, tuple[Say, ...]]:
+        """A point that comes again while its change waits: no count came with its poll, and none will, of a terminal that has none."""
+        if not state.fresh or state.told.get(point) == state.before.get(point):
+            return state, ()
+        return self.uncounted(msgspec.structs.replace(state, counted=None))
 
     def _code(self, state: Terminal, event: PointInput, raw: int) -> tuple[Terminal, tuple[Say, ...]]:
         point, mono = event.point, event.at.mono

@@ -347,6 +347,21 @@ def test_a_terminal_without_a_count_is_told_once_whenever_the_power_goes(reboote
     assert lift.polls(3) == []
 
 
+def test_a_terminal_in_whose_place_is_one_without_a_count() -> None:
+    """What would wait for the count of the old one is told with the next poll, and from then on at once."""
+    lift = Watched()
+    lift.poll()
+    lift.bench.restart(rebooted=False)
+    del lift.points["event_seq"]
+    assert lift.poll(service_mode=2, fault_code=4) == []
+    assert lift.poll(fault_code=0) == [
+        "+mode/inspection/2",
+        "+fault/stop_outside_zone/4",
+        "-fault/stop_outside_zone/4",
+    ]
+    assert lift.poll(fault_code=5) == ["+fault/unintended_movement/5"]
+
+
 def test_the_codes_of_a_poll_are_kept_with_its_count() -> None:
     """In one go: neither is on the disk without the other."""
     lift = Watched()
