@@ -10,7 +10,6 @@ import msgspec
 
 from drivers.common.ports import named
 from drivers.common.tap import To
-from drivers.scanner.codec import AIM_IDENTIFIER
 from gateway import told
 from gateway.examine import ANSWER_S, Watch, tried
 from gateway.status import Problem
@@ -113,6 +112,8 @@ def _told(device: Supervised, problem: DriverError | None) -> Problem | None:
 def _kept_aim(device: Supervised, observation: dict[str, Any] | None) -> DriverError | None:
     if getattr(device.config, "aim", "") != "never" or not observation:
         return None
+    from drivers.scanner.codec import AIM_IDENTIFIER  # a gateway without scanners does not load it
+
     found = AIM_IDENTIFIER.match(base64.b64decode(observation.get("data", "")))
     return TransientError("scan_aim_kept", aim=found[0].decode()) if found else None
 

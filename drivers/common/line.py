@@ -167,15 +167,14 @@ class Line(asyncio.Protocol):
 class SocketLine(Line, asyncio.BufferedProtocol):
     """A line whose transport fills our buffer: for a plain one asyncio makes a quarter of a megabyte anew for each read."""
 
-    def __init__(self, port: str) -> None:
-        super().__init__(port)
-        self._buffer = bytearray(4096)
+    _BUFFER = bytearray(4096)
+    """One for all lines: the event loop fills it and hands it over in one step."""
 
     def get_buffer(self, _sizehint: int) -> bytearray:
-        return self._buffer
+        return self._BUFFER
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.data_received(bytes(self._buffer[:nbytes]))
+        self.data_received(bytes(self._BUFFER[:nbytes]))
 
 
 class Condition:
