@@ -224,12 +224,13 @@ class Journal:
 
     async def discard(self, store: str) -> None:
         """A sealed store of which every segment was dropped goes for good; where something was set aside, it stays. Raises StoreError."""
-        await self._writer.do(partial(self._stores.discard, store), self._refresh)
+        written = await self._writer.do(partial(self._discard, store), self._refresh)
         if store in self._stores.sealed:
             return
         self.sealed = [view for view in self.sealed if view.id != store]
-        for key in [key for key in self._state if key.split("/")[1:2] == [store]]:
-            self.note(key, None)
+        for key in {*written, *self._state}:
+            if key.split("/")[1:2] == [store]:
+                self.note(key, None)
         for listener in self._discard_listeners:
             listener()
 
@@ -258,6 +259,11 @@ class Journal:
         await self._writer.close()
 
     # in the writer's thread
+
+    def _discard(self, store: str) -> list[str]:
+        """The keys of all state that is on the disk."""
+        self._stores.discard(store)
+        return [*self._stores.current.state]
 
     def _declare_drop(self, info: SegmentInfo, upto: Mapping[Stream, int], reason: str, at: Stamp) -> None:
         current = self._stores.ready()
