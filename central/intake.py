@@ -104,12 +104,16 @@ class Intake(ABC):
             if not self._ready.is_set():
                 self._ready.set()
                 self._on_ready()
-            unsaid, self._unsaid = self._unsaid, set()
-            self._publish(self._ingest.acks_on(unsaid))
+            self._catch_up()
             raise await link.closed()
         finally:
             self._link = None
             await self._farewell(link)
+
+    def _catch_up(self) -> None:
+        """The greeting is over: say what could not be said since the last link was there."""
+        unsaid, self._unsaid = self._unsaid, set()
+        self._publish(self._ingest.acks_on(unsaid))
 
     # in and out
 

@@ -25,7 +25,11 @@ class Outbox:
         self._key = key
         self._clock = clock
         self._published: dict[str, tuple[float, float]] = {}
-        """When first since its gateway's birth, and when last."""
+        """When first since its gateway's birth or `forget`, and when last."""
+
+    def forget(self) -> None:
+        """As at a restart: what went out before the broker was away may be lost, and no gateway could take it since."""
+        self._published.clear()
 
     def due(self, born: Collection[str] = ()) -> list[tuple[str, bytes]]:
         """Topic and payload of what to publish now: new ones, those of gateways just born, and after REPEAT_S.

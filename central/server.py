@@ -38,6 +38,7 @@ class Server(Intake):
         self._session = ""
         self._epoch = 0
         self._heard = asyncio.Event()
+        self._up_unsaid = False
         self._acks: dict[str, bytes] = {}
         self._coordinating: IO[str] | None = None
 
@@ -73,6 +74,13 @@ class Server(Intake):
         if not self._shared:
             await link.unsubscribe(ALL_ACKS)
         standing.connected(self._store)
+
+    def _catch_up(self) -> None:
+        super()._catch_up()
+        if self._up_unsaid:
+            self._say_up()
+        self._outbox.forget()
+        self._command(())
 
     async def _farewell(self, link: MqttLink) -> None:
         standing.cut_off(self._store)
@@ -120,6 +128,8 @@ class Server(Intake):
         )
 
     def _say_up(self) -> None:
+        """Once more: at once, or as soon as the greeting is over."""
+        self._up_unsaid = self._link is None
         self._send(CENTRAL_STATUS, self._status("up"), retain=True)
 
     # out

@@ -173,6 +173,20 @@ def test_an_order_that_its_gateway_does_not_take_holds_up_nothing(centre: Centre
     assert [order["why"] for order in centre.only["orders"]] == [None, None]
 
 
+def test_an_order_is_not_untaken_for_the_time_without_a_broker(centre: Centre) -> None:
+    """It goes out once more, and its gateway has its minute from then on; what was ordered next waits for it."""
+    pending(centre)
+    centre.order("dispatch", team="Otis")
+    clock = 1000.0
+    outbox = Outbox(centre.store, private_key(centre.data / "central.key"), lambda: clock)
+    assert names(outbox) == ["alarm.ack"]
+    clock += 10 * TAKEN_S
+    outbox.forget()
+    assert (names(outbox), names(outbox), sounds(centre)) == (["alarm.ack"], [], False)
+    clock += TAKEN_S
+    assert (names(outbox), sounds(centre)) == (["alarm.ack", "alarm.dispatch"], True)
+
+
 @pytest.mark.parametrize("expires", [False, True])
 def test_a_result_that_another_process_stores_meanwhile_stays(
     centre: Centre, monkeypatch: pytest.MonkeyPatch, *, expires: bool
