@@ -147,8 +147,9 @@ def test_persistent_session_queues_while_its_client_is_away(broker: Broker) -> N
     sent = [str(i).encode() for i in range(1100)]
     for payload in sent:
         gateway.publish("v1/gw/gw-1/up/event", payload)
-    back = Peer(broker, "central", clean=False)
-    assert sorted((back.next()[1] for _ in sent), key=int) == sent
+    back, waiting = Peer(broker, "central", clean=False), {*sent}
+    while waiting:
+        waiting.discard(back.next()[1])  # one that comes twice is no fault
     back.leave()
     gateway.leave()
 

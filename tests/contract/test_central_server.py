@@ -119,7 +119,8 @@ async def test_broker_may_come_later_and_come_back(broker: Broker, start: StartC
     async with GatewayEnd(broker) as gateway:
         await gateway.central_up()
         await gateway.send(source.batch(2, 2))
-        assert (await gateway.ack())["upto"] == 2
+        while (await gateway.ack())["upto"] != 2:
+            """The first acknowledgement again: the broker may have taken its PUBACK with it."""
 
 
 async def test_messages_wait_for_the_centre(broker: Broker, start: StartCentre) -> None:

@@ -31,7 +31,7 @@ async def rubbish(broker: Broker) -> None:
 
 
 async def test_an_end_right_behind_an_acknowledgement(broker: Broker, tmp_path: Path) -> None:
-    """12: what the broker says of the centre last is what counts, also where both come in one piece."""
+    """6: what the broker says of the centre last is what counts, also where both come in one piece."""
     async with (
         proxied(broker) as near,
         SmallCentre(broker) as centre,
