@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-READY_S = 30.0
-STOP_S = 15.0
+READY_S = 60.0
+STOP_S = 30.0
 DEVICE_AWAY = 3
 """Exit code of an answer that is whole, but tells of a device that cannot be reached."""
 

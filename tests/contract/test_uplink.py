@@ -182,7 +182,7 @@ async def test_alarm_overtakes_the_backlog(broker: Broker, tmp_path: Path) -> No
     """While hundreds of batches wait, an alarm goes next: behind it only what was on its way already."""
     gateway = Gateway(settings(broker), tmp_path)
     await gateway.open()
-    for _ in range(4):
+    for _ in range(12):
         await gateway.write(Stream.READING, boots=[new_id() for _ in range(40)], padding=1000)
     async with SmallCentre(broker) as centre:
         gateway.connect()
@@ -191,7 +191,7 @@ async def test_alarm_overtakes_the_backlog(broker: Broker, tmp_path: Path) -> No
         await gateway.write(Stream.ALARM)
         await gateway.settled(Stream.ALARM, Stream.READING)
         place = centre.batches.index(centre.of(Stream.ALARM)[0])
-        assert before <= place < 80, "at the latest in the middle of 160"
+        assert before <= place < 240, "at the latest in the middle of 480"
         await gateway.__aexit__()
 
 

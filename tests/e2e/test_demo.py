@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.timeout(300)  # one may have to wait for another
+pytestmark = pytest.mark.timeout(900)  # one may have to wait for another
 
 
 @pytest.fixture(autouse=True)
