@@ -169,21 +169,29 @@ class Video:
             self._capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)
         self._wanted = threading.Event()
         self._fresh = threading.Condition()
-        self._newest: Frame | None = None
+        self._newest: Frame | BadPictureError | None = None
         self._ended = False
         threading.Thread(target=self._grab, daemon=True).start()
 
     def _grab(self) -> None:
-        # isOpened() stays true after a stream has ended; only grab() tells
-        while self._capture.grab():
-            at = now_us()
-            if self._wanted.is_set():
-                self._wanted.clear()
-                with self._fresh:
-                    self._newest = _frame(taken(self._capture), at)
-                    self._fresh.notify()
+        try:
+            # isOpened() stays true after a stream has ended; only grab() tells
+            while self._capture.grab():
+                at = now_us()
+                if self._wanted.is_set():
+                    self._wanted.clear()
+                    self._give(at)
+        finally:
+            with self._fresh:
+                self._ended = True
+                self._fresh.notify()
+
+    def _give(self, at: int) -> None:
         with self._fresh:
-            self._ended = True
+            try:
+                self._newest = _frame(taken(self._capture), at)
+            except BadPictureError as err:
+                self._newest = err
             self._fresh.notify()
 
     def next(self) -> Frame:
@@ -191,10 +199,12 @@ class Video:
             self._wanted.set()
             if not self._fresh.wait_for(lambda: self._newest or self._ended, self._silence_s):
                 raise SourceError("camera_silent", seconds=f"{self._silence_s:g}")
-            if self._newest is None:
-                raise SourceError("camera_ended")
-            frame, self._newest = self._newest, None
-        return frame
+            newest, self._newest = self._newest, None
+        if newest is None:
+            raise SourceError("camera_ended")
+        if isinstance(newest, BadPictureError):
+            raise newest
+        return newest
 
 
 class Stream:
