@@ -1,7 +1,5 @@
 """Contacts and relays on GPIO lines as a driver: each edge is told at once, all levels every so often."""
 
-from collections.abc import Mapping
-
 from drivers.common.contact import Contacts, ContactSpec
 from drivers.gpio.config import GpioConfig, check_lines
 from drivers.gpio.port import GpiodPort, GpioPort, Input, Output
@@ -22,6 +20,7 @@ class GpioDevice:
         self._map = self.point_map(config)
         self._lines = [spec.line for _, spec in config.lines]
         self._contacts = Contacts({}, {})
+        self._levels: dict[int, int] = {}
 
     @staticmethod
     def point_map(config: GpioConfig) -> PointMap:
@@ -47,15 +46,14 @@ class GpioDevice:
         try:
             self._port.open(lines)
             while True:
-                levels = self._port.read()
-                self._tell(levels)
+                self._look()
                 self._context.health(Health.ONLINE)
                 told = True
                 due = self._contacts.due_us
                 wait = config.every_s if due is None else min(config.every_s, (due - clock.mono()) / 1e6)
                 for line, level in await self._port.edges(max(0.0, wait)):
-                    levels[line] = level
-                    self._tell(levels)
+                    self._levels[line] = level
+                    self._tell()
         except TransientError:
             if told:
                 size = len(self._map.points)
@@ -66,7 +64,7 @@ class GpioDevice:
 
     async def switch(self, output: str, on: bool) -> None:
         self._port.write(self._output(output), int(on))
-        self._tell(self._port.read())
+        self._look()
 
     async def flash(self, output: str, seconds: float) -> None:
         """Raises PermanentError `output_no_flash`: when the gateway died, nobody would switch it off."""
@@ -83,8 +81,12 @@ class GpioDevice:
         contacts = self._config.contacts.items()
         return {name: spec if spec.pair else spec.model_copy(update={"debounce_s": 0}) for name, spec in contacts}
 
-    def _tell(self, levels: Mapping[int, int]) -> None:
-        values: list[int | None] = [levels[line] for line in self._lines]
+    def _look(self) -> None:
+        self._levels = self._port.read()
+        self._tell()
+
+    def _tell(self) -> None:
+        values: list[int | None] = [self._levels[line] for line in self._lines]
         self._emit(*self._contacts.step(values, None, self._context.clock.mono()))
 
     def _emit(self, values: list[int | None], quality: list[Quality] | None) -> None:

@@ -70,6 +70,16 @@ async def test_a_press_between_two_looks_is_seen(chip: Chip, begin: Start) -> No
     await child.until_poll(button=0)
 
 
+async def test_an_edge_tells_the_outputs_as_they_are(chip: Chip, begin: Start) -> None:
+    """And not as they were when all levels were read: the siren was switched on since."""
+    child = await begin({"door": {"line": 17, "debounce_s": 0}}, {"siren": {"line": 27}})
+    await child.until_poll(door=0, siren=0)
+    assert await child.command("switch", "siren", True) == []
+    chip.move(17, 0)
+    await child.until_poll(door=1)
+    assert [poll["siren"] for poll in child.polls] == sorted(poll["siren"] for poll in child.polls)
+
+
 async def test_a_lost_edge_is_found(chip: Chip, begin: Start) -> None:
     """All levels are read every so often."""
     child = await begin({"door": {"line": 17}}, every_s=OFTEN)
