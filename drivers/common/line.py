@@ -106,7 +106,7 @@ class Line(asyncio.Protocol):
         for tap in self._taps:
             tap("device", data)
         if self._room:
-            await self._room
+            await asyncio.shield(self._room)  # other writers wait for it too
             self._check()
 
     async def lost(self) -> None:

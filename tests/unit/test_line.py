@@ -123,3 +123,20 @@ async def test_a_writer_goes_on_once_the_device_takes_it() -> None:
         while got < len(sent):
             got += len(await ours.read(2**20))
         await writing
+
+
+async def test_a_writer_that_gives_up_takes_no_other_with_it() -> None:
+    async with device() as (line, ours, _):
+        sent = b"x" * (64 * 1024 * 1024)
+        first = asyncio.create_task(line.write(sent))
+        await a_while()
+        first.cancel()
+        await asyncio.wait([first])
+        assert first.cancelled()
+        second = asyncio.create_task(line.write(b"y"))
+        got = 0
+        while got < len(sent) + 1:
+            got += len(await ours.read(2**20))
+        await asyncio.wait([second])
+        assert not second.cancelled()
+        await second
