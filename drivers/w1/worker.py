@@ -42,9 +42,13 @@ class Worker(Generic[T]):
             with suppress(RuntimeError):  # the loop has ended before the work
                 loop.call_soon_threadsafe(settle, result, error)
 
-        self._working = True
         self._thread = threading.Thread(target=body, daemon=True)
-        self._thread.start()
+        self._working = True
+        try:
+            self._thread.start()
+        except RuntimeError:  # the machine has no thread to spare just now
+            self._working = False
+            raise
         try:
             async with asyncio.timeout(seconds):
                 return await done

@@ -50,3 +50,17 @@ def test_the_end_of_the_loop_waits_for_nobody() -> None:
     assert asyncio.run(worker.result(0.01)) is None
     gate.set()
     _ended(worker)
+
+
+async def test_a_thread_that_is_not_to_be_had_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller hears of it; the next call is made as if nothing had been."""
+
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    worker = Worker(lambda: True)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        with pytest.raises(RuntimeError):
+            await worker.result(20)
+    assert await worker.result(20) is True
