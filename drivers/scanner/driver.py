@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from drivers.common.line import Condition
+from drivers.common.line import Condition, Line
 from drivers.common.transport import open_line
 from drivers.scanner.config import ScannerConfig
 from drivers.scanner.lines import PlainSession
 from drivers.scanner.reading import Reader
 from drivers.scanner.session import Session
-from drivers.scanner.ssi_session import SsiSession
+from drivers.scanner.ssi_session import SsiSession, Unanswered
 from drivers.scanner.trigger import COMMANDS
 from model.errors import TransientError
 from model.ports import Context
@@ -26,15 +26,15 @@ class ScannerDevice:
         self._context = context
         self._condition = Condition(context)
         self._reader = Reader(config.id, config)
+        self._unanswered = Unanswered()
         self._session: Session | None = None
         self.carrier: Literal["lines", "packets"] = "lines" if config.protocol == "lines" else "packets"
         commands = COMMANDS.get(config.trigger)
         self.reply = commands.reply if commands and self.carrier == "lines" else b""
 
     async def run(self) -> None:
-        kind = PlainSession if self._config.protocol == "lines" else SsiSession
         async with open_line(self._config) as line:
-            self._session = kind(self._config, self._context, self._condition, line, self._reader)
+            self._session = self._begin(line)
             try:
                 await self._session.run()
             finally:
@@ -44,3 +44,8 @@ class ScannerDevice:
         if self._session is None:
             raise TransientError("port_unreachable", port=self._config.port, why="not connected")
         await self._session.trigger(on)
+
+    def _begin(self, line: Line) -> Session:
+        if self._config.protocol == "lines":
+            return PlainSession(self._config, self._context, self._condition, line, self._reader)
+        return SsiSession(self._config, self._context, self._condition, line, self._reader, self._unanswered)

@@ -18,15 +18,27 @@ CROSSING_US = 500_000
 KEPT = 2
 """So many acknowledged packets are known again: a decoder that never saw an ACK may send its next symbol in between."""
 
+PacketKey = tuple[bool, bytes]
+"""What a packet and its repeat have in common: whether it is continued, and its data."""
+
+
+@dataclass
+class Unanswered:
+    """The packet, of any connection to a decoder, whose symbol is stored and whose ACK has not gone out."""
+
+    key: PacketKey | None = None
+
 
 @dataclass(eq=False)
 class SsiSession(Session):
+    unanswered: Unanswered
+
     def __post_init__(self) -> None:
         self._writing = asyncio.Lock()
         self._commanding = asyncio.Lock()
         self._answer: asyncio.Future[ssi.Packet] | None = None
         # packets acknowledged since one was damaged, which may have been a new one with the same data: when (mono), the last one last
-        self._acked: dict[tuple[bool, bytes], int] = {}
+        self._acked: dict[PacketKey, int] = {}
         self._long: LongSymbol | None = None
         self._joining = True  # what is repeated now may have begun before this connection
 
@@ -123,6 +135,7 @@ class SsiSession(Session):
             except StoreError as err:
                 self.condition.wrong(TransientError("scan_not_stored", why=err.code))
                 return
+            self.unanswered.key = _key(packet)
             self.condition.heard(wrong)
         elif not data:
             self.condition.wrong(TransientError("scan_multipacket"))
@@ -138,6 +151,7 @@ class SsiSession(Session):
 
     async def _acknowledge(self, packet: ssi.Packet) -> None:
         await self._write(ssi.encode(ssi.ACK))
+        self.unanswered.key = None
         self._joining = False
         key = _key(packet)
         self._acked.pop(key, None)
@@ -146,9 +160,14 @@ class SsiSession(Session):
             del self._acked[next(iter(self._acked))]
 
     async def _known(self, packet: ssi.Packet, mono: int) -> bool:
-        """Whether this repeat is of a packet that is acknowledged already: then it is so again, unless the repeat was on its
-        way when we did it: a second ACK would settle the next symbol.
+        """Whether this repeat is of a packet that is done with. One whose line went before its ACK gets it now; one that is
+        acknowledged already gets it again, unless the repeat was on its way when we did it: a second ACK would settle the
+        next symbol.
         """
+        if _key(packet) == self.unanswered.key:
+            await self._acknowledge(packet)
+            self.condition.good()
+            return True
         when = self._acked.get(_key(packet))
         if when is None:
             return False
@@ -165,5 +184,5 @@ class SsiSession(Session):
         return symbol if symbol.symbology else Symbol(text, ssi.SYMBOLOGY.get(kind))
 
 
-def _key(packet: ssi.Packet) -> tuple[bool, bytes]:
+def _key(packet: ssi.Packet) -> PacketKey:
     return bool(packet.status & ssi.STATUS_CONTINUED), packet.data

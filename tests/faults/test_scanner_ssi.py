@@ -1,12 +1,19 @@
 """An SSI decoder that a test plays by hand: what is repeated, torn or damaged, and what becomes of it."""
 
+import asyncio
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from drivers.scanner import ssi
 from drivers.scanner.config import ScannerConfig
 from drivers.scanner.driver import ScannerDevice
 from firmware_sim.scanner_ssi import ACK, CONTINUED, DECODE_DATA, EAN13, NAK, RETRANSMIT, packet
+from firmware_sim.wire import Pty
+from model.errors import TransientError
+from model.observation import Observation
 from model.ports import Health
 from support.context import HeldClock, MemoryContext, running, until
 from support.pty_device import pty_device
@@ -132,3 +139,38 @@ async def test_a_connection_that_begins_in_the_middle_of_a_code(said: list[Said]
     """What is repeated then may be the end of a long one; an identifier or a short type says that it is not."""
     got, _ = await told(*said)
     assert {told for _, told in got} == {doubt}
+
+
+async def until_said(wire: Pty, opcode: int) -> None:
+    """The host has said it to the decoder."""
+    heard = b""
+    while ssi.encode(opcode) not in heard:
+        heard += await wire.read()
+
+
+async def test_the_line_goes_while_a_code_is_stored(tmp_path: Path) -> None:
+    """Its repeat on the next connection is that scan, and gets its answer; behind that the same code is another pack."""
+    wire, context = Pty(tmp_path / "decoder"), MemoryContext("scan1", HeldClock())
+    values = {"id": "scan1", "driver": "scanner", "port": wire.endpoint, "protocol": "ssi"}
+    device = ScannerDevice(ScannerConfig.model_validate(values), context)
+
+    async def unplug(_: Observation) -> None:
+        wire.unplug()
+        with suppress(TransientError):
+            await device._session.line.lost()  # type: ignore[union-attr]
+
+    context.committing = unplug
+    run = asyncio.create_task(device.run())
+    await until_said(wire, ssi.SCAN_ENABLE)
+    wire.write(ean().frame())
+    with pytest.raises(TransientError, match="port_gone"):
+        await run
+    context.committing = None
+    wire.replug()
+    async with running(device):
+        await until_said(wire, ssi.SCAN_ENABLE)
+        for said, records in ((ean(status=RE), 1), (ean(), 2)):
+            wire.write(said.frame())
+            await until_said(wire, ssi.ACK)
+            assert [scan.data for scan in context.committed] == [E] * records
+    wire.unplug()
