@@ -68,6 +68,8 @@ class Owed:
         if self._debts:
             return self._owe(debt)
         offered = self._journal.submit(drafts, state=debt.state)
+        if offered.done() and offered.exception():  # refused at once; what was offered before may be on its way yet
+            return self._owe(debt)
         self._offered[offered] = debt
         offered.add_done_callback(lambda _: self._hear())
         return done
@@ -79,15 +81,21 @@ class Owed:
 
     def _hear(self) -> None:
         """What has become of what was offered: in that order, whichever of the futures is looked at first."""
+        failed: list[_Debt] = []
         while self._offered and (offered := next(iter(self._offered))).done():
             debt, error = self._offered.pop(offered), offered.exception()
             if isinstance(error, StoreError):
-                if (done := self._owe(debt)) is not debt.done:
-                    done.add_done_callback(partial(_follow, debt.done))
+                failed.append(debt)
             elif error:  # it can never be written: offering it again would stop all behind it
                 debt.done.set_exception(error)
             else:
                 debt.done.set_result(offered.result())
+        if self._debts:
+            self._debts.extendleft(reversed(failed))  # what waits came later
+            return
+        for debt in failed:
+            if (done := self._owe(debt)) is not debt.done:
+                done.add_done_callback(partial(_follow, debt.done))
 
     def _owe(self, debt: _Debt) -> "asyncio.Future[list[int]]":
         """What whoever submitted it waits for."""
@@ -115,6 +123,8 @@ class Owed:
     def _instead(self, debt: _Debt) -> _Debt:
         """Of a rule's states that wait only the newest matters. The oldest debt may be on its way to the disk."""
         for place, old in enumerate(reversed(self._debts), 1):
+            if not old.drafts:  # it tells of what stands before it, which must not come behind it
+                break
             if place < len(self._debts) and old.owner == debt.owner and _only_state(old):
                 del self._debts[-place]
                 return debt._replace(done=old.done)
@@ -137,6 +147,7 @@ class Owed:
         try:
             if self._paying:
                 await asyncio.wait({self._paying})  # however it ends: the disk may be well again by now
+            await self._journal.flush()  # else it may be refused for the readings that wait before it
             await self._pay()
             await self._tell_gaps(0.0)
         except StoreError as err:
@@ -190,7 +201,7 @@ def _follow(one: "asyncio.Future[list[int]]", other: "asyncio.Future[list[int]]"
 
 
 def _only_state(debt: _Debt) -> bool:
-    return all(d.kind == STATE for d in debt.drafts)
+    return bool(debt.drafts) and all(d.kind == STATE for d in debt.drafts)
 
 
 def _finds_room(debt: _Debt) -> bool:

@@ -277,15 +277,22 @@ class Projection:
     # the file
 
     async def _alone(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """One at a time, and each to its end: who waits for it may leave, but what a thread is at goes on."""
-        task = asyncio.create_task(self._locked(work), name="views-work")
+        """One at a time, and each that has begun to its end: who waits for it may leave, but what a thread is at goes on."""
+        begun = asyncio.Event()
+        task = asyncio.create_task(self._locked(work, begun), name="views-work")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await asyncio.wait({task})  # what fails when nobody waits any more, asyncio tells
+        try:
+            await asyncio.wait({task})  # what fails when nobody waits any more, asyncio tells
+        except asyncio.CancelledError:
+            if not begun.is_set():
+                task.cancel()
+            raise
         return task.result()
 
-    async def _locked(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _locked(self, work: Callable[[], Coroutine[Any, Any, T]], begun: asyncio.Event) -> T:
         async with self._busy:
+            begun.set()
             return await work()
 
     async def _damaged(self, err: ViewDamaged) -> bool:

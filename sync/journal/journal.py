@@ -216,7 +216,8 @@ class Journal:
         """For the janitor."""
         for path in list(self._to_remove):
             try:
-                remove(path)
+                if path.parent.exists():  # else its store is gone, and it with it
+                    remove(path)
             except StoreError as err:
                 log.error("a dropped segment is still there: %s", err)
                 return

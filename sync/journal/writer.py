@@ -167,11 +167,11 @@ class Writer:
     def _run(self) -> None:
         while True:
             with self._wake:
-                while not (taken := self._take()) and not self._jobs and not self.closing:
+                while not (taken := self._take()) and not self._jobs and (self._held or not self.closing):
                     due = min(group.due for series, group in self._groups.items() if not self._waits(series))
                     self._wake.wait(None if due == float("inf") else max(0, due - time.monotonic()))
                 jobs, self._jobs = self._jobs, []
-                end = self.closing and not taken and not jobs
+                end = self.closing and not taken and not jobs and not self._held
             for series, entries in taken:
                 self._commit(series, entries)
             for job in jobs:
@@ -186,7 +186,7 @@ class Writer:
         now = time.monotonic()
         taken: list[tuple[Series, list[Entry]]] = []
         for series, group in self._groups.items():
-            if group.entries and (self.closing or (group.due <= now and not self._waits(series))):
+            if group.entries and (group.due <= now or self.closing) and not self._waits(series):
                 taken.append((series, group.entries))
                 self._waiting_bytes -= group.bytes
                 self._groups[series] = _Group()
@@ -247,6 +247,7 @@ class Writer:
                 group, self._groups[series] = self._groups[series], _Group()
                 self._waiting_bytes -= group.bytes
                 self._held = False
+                self._wake.notify()
             behind = group.entries
         self._owner.failed_with([*entries, *behind], error)
 

@@ -338,6 +338,41 @@ async def test_unwritable_draft_hurts_only_its_owner(tmp_path: Path) -> None:
     await journal.close()
 
 
+async def test_behind_one_that_the_disk_refuses_nothing_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a group in which one can never be written each is answered, in order; none overtakes one that failed."""
+    journal = await Journal.open(tmp_path, GW)
+    append, refused, answered = Stores.append, iter([False, True]), list[int]()
+    hold, held = Event(), Event()
+
+    def fails(stores: Stores, series: Series, *what: Any) -> Any:
+        held.set()
+        hold.wait()
+        (found,) = what[0].values()
+        if any(not one.body for one in found):
+            raise ValueError("can never be written")
+        if next(refused, False):
+            raise StoreError("store_failed", path="", why="EIO")
+        return append(stores, series, *what)
+
+    monkeypatch.setattr(Stores, "append", fails)
+    first = journal.submit(drafts(Stream.EVENT, [0]))
+    await asyncio.to_thread(held.wait)
+    unwritable = [msgspec.structs.replace(one, body=b"") for one in drafts(Stream.EVENT, [1])]
+    waiting = [journal.submit(unwritable), *(journal.submit(drafts(Stream.EVENT, [n])) for n in (2, 3, 4))]
+    for n, one in enumerate(waiting, 1):
+        one.add_done_callback(lambda _, n=n: answered.append(n))  # type: ignore[misc]
+    hold.set()
+    came = await asyncio.gather(first, *waiting, return_exceptions=True)
+    assert came[0] == [1]
+    assert [type(one) for one in came[1:]] == [ValueError, *[StoreError] * 3]
+    assert answered == [1, 2, 3, 4]
+    assert await journal.append(drafts(Stream.EVENT, [5])) == [2]
+    assert journal._writer._waiting_bytes == 0
+    await journal.close()
+
+
 async def test_stray_directory_is_no_store(tmp_path: Path) -> None:
     """A file system of its own has `lost+found`: a store is what is named by a UUID."""
     (tmp_path / "aaa").mkdir()

@@ -113,6 +113,82 @@ async def test_nothing_overtakes_what_hangs_and_then_fails(tmp_path: Path, monke
         assert journal.state("rule/a") == b"3"
 
 
+async def test_what_is_refused_at_once_waits_behind_what_is_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A queue that was full for a moment changes no order: neither where what is under way is taken, nor where it fails."""
+    for fails in (False, True):
+        at_work, go_on = Event(), Event()
+        append = Stores.append
+
+        def slow(stores: Stores, series: Series, *what: Any, at_work: Event = at_work, go_on: Event = go_on) -> Any:
+            first = not at_work.is_set()
+            at_work.set()
+            go_on.wait()
+            if first and fails:  # noqa: B023
+                raise StoreError("store_failed", path="", why="EIO")
+            return append(stores, series, *what)  # noqa: B023
+
+        async with owing(tmp_path / str(fails)) as (debts, journal):
+            with monkeypatch.context() as patch:
+                patch.setattr(Stores, "append", slow)
+                waiting = [debts.submit(drafts(Stream.EVENT, [1]), "a", state={"rule/a": b"1"})]
+                await asyncio.to_thread(at_work.wait)
+                patch.setattr("sync.journal.writer.QUEUE_MAX_BYTES", 0)
+                waiting.append(debts.submit(drafts(Stream.EVENT, [2]), "a", state={"rule/a": b"2"}))
+                patch.undo()
+                waiting.append(debts.submit(drafts(Stream.EVENT, [3]), "a", state={"rule/a": b"3"}))
+                go_on.set()
+                assert await asyncio.gather(*waiting) == [[1], [2], [3]]
+            assert await numbers(journal, Stream.EVENT) == [1, 2, 3]
+            assert journal.state("rule/a") == b"3"
+
+
+async def test_what_waits_for_a_disk_that_hangs_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer of the journal is needed for that: beyond it what finds no room is counted."""
+    at_work, go_on = Event(), Event()
+    append = Stores.append
+
+    def hangs(stores: Stores, series: Series, *what: Any) -> Any:
+        at_work.set()
+        go_on.wait()
+        return append(stores, series, *what)
+
+    monkeypatch.setattr(owed, "OWED_MAX", 3)
+    async with owing(tmp_path) as (debts, journal):
+        monkeypatch.setattr(Stores, "append", hangs)
+        first = debts.submit(drafts(Stream.EVENT, [0]), "scan1")
+        await asyncio.to_thread(at_work.wait)
+        monkeypatch.setattr("sync.journal.writer.QUEUE_MAX_BYTES", 0)
+        waiting = [debts.submit(drafts(Stream.EVENT, [n]), "scan1") for n in range(1, 6)]
+        assert [one.done() for one in waiting] == [False] * 3 + [True] * 2
+        monkeypatch.setattr("sync.journal.writer.QUEUE_MAX_BYTES", 1 << 20)
+        go_on.set()
+        assert await asyncio.gather(first, *waiting[:3]) == [[1], [2], [3], [4]]
+        await until(lambda: journal.last(Stream.AUDIT) > 0)
+        (gap,) = await verified(journal, Stream.AUDIT)
+        assert msgspec.json.decode(gap.body)["n"] == 2
+
+
+async def test_a_mark_is_not_overtaken_by_what_stood_before_it(tmp_path: Path) -> None:
+    """A newer state does not take the place of one that stands before a note without records: it comes behind the note itself."""
+    async with owing(tmp_path) as (debts, journal):
+        seen: list[tuple[bytes | None, bytes | None]] = []
+        journal.on_commit(lambda: seen.append((journal.state("rule/r"), journal.state("boot"))))
+
+        def state(v: int) -> list[Draft]:
+            return [draft("rule.state/1", RuleState(rule="r", v=1, lift=None, state={"n": v}), at())]
+
+        with files_end_at(0):
+            _ = debts.submit(drafts(Stream.EVENT, [1]), "gateway")
+            _ = debts.submit(state(1), "r", state={"rule/r": b"1"})
+            _ = debts.submit([], "boot", state={"boot": b"new"})
+            await until(lambda: len(debts._debts) == 3)
+            last = debts.submit(state(2), "r", state={"rule/r": b"2"})
+        await last
+        assert seen[-3:] == [(b"1", None), (b"1", b"new"), (b"2", b"new")]
+
+
 def test_a_late_alarm_says_so() -> None:
     """Only alarms are marked, and their body is otherwise the same."""
     at = Stamp(BOOT, 1, TimeQuality("ntp", 1), 1)

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.projection.file import ViewFile
 from gateway.projection.follow import Projection
-from support.context import HANG_S
+from support.context import HANG_S, until
 from support.projecting import ALWAYS, follow, naive, opened, ordered, poll, shown, some, write
 from sync.journal.journal import Journal
 
@@ -84,6 +84,20 @@ async def test_a_plot_whose_asker_left_counts_nothing_twice(tmp_path: Path) -> N
             held.go()
             await rounds
         assert ordered(await shown(projection)) == await naive(journal)
+        await projection._close()
+
+
+async def test_who_leaves_before_his_turn_is_not_served(tmp_path: Path) -> None:
+    """Else what nobody waits for would pile up, and the daemon's end would wait for it."""
+    async with opened(tmp_path) as (journal, projection):
+        await seconds(journal, projection)
+        async with holding("write") as held:
+            first, second = asked(projection), asked(projection)
+            await held.begun()
+            await leaves(second)
+            await until(lambda: len(projection._tasks) == 1)
+            held.go()
+            await first
         await projection._close()
 
 
