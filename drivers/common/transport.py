@@ -3,14 +3,16 @@
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from drivers.common.config import SerialDeviceConfig
 from drivers.common.line import Line, SocketLine
+from drivers.common.worker import Worker
 from model.errors import TransientError
 
 CONNECT_TIMEOUT_S = 5.0
@@ -26,6 +28,7 @@ _TCP = {
 acknowledge what it was sent is given up after 20 s (ms there, s elsewhere; tcp(7))."""
 
 Parity = Literal["N", "E", "O"]
+_Addresses = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]]
 
 
 @asynccontextmanager
@@ -97,11 +100,48 @@ async def _open_tcp(port: str) -> Line:
     line = SocketLine(port)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            transport, _ = await asyncio.get_running_loop().create_connection(lambda: line, url.hostname, url.port)
+            ours = await _connected(url.hostname, url.port)
+            await asyncio.get_running_loop().create_connection(lambda: line, sock=ours)
     except (OSError, TimeoutError) as err:
         raise TransientError("port_unreachable", port=port, why=str(err) or "no_answer") from err
-    ours = transport.get_extra_info("socket")
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in _TCP.items():
         ours.setsockopt(socket.IPPROTO_TCP, option, value)
     return line
+
+
+async def _connected(host: str, port: int) -> socket.socket:
+    """At the first of the host's addresses that takes us, in the resolver's order. Raises OSError, TimeoutError."""
+    refused: list[str] = []
+    for family, kind, proto, _, address in await _addresses(host, port):
+        try:
+            with ExitStack() as unless_connected:
+                ours = unless_connected.enter_context(socket.socket(family, kind, proto))
+                ours.setblocking(False)
+                await asyncio.get_running_loop().sock_connect(ours, address)
+                unless_connected.pop_all()
+                return ours
+        except OSError as err:
+            refused.append(str(err))
+    raise OSError(", ".join(refused))
+
+
+async def _addresses(host: str, port: int) -> _Addresses:
+    """Raises OSError where the name has none, TimeoutError where the resolver does not say."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError):  # no number of this family
+            socket.inet_pton(family, host)
+            return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
+    found = await _resolver(host, port).result(CONNECT_TIMEOUT_S)
+    if found is None:
+        raise TimeoutError
+    return found
+
+
+@cache
+def _resolver(host: str, port: int) -> Worker[_Addresses]:
+    """The device's own, kept from one try to the next: a resolver without a network holds its thread for half a minute.
+
+    In the event loop's threads, which are few, such lookups would keep all else waiting.
+    """
+    return Worker(lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from drivers.common.line import Condition
+from drivers.common.worker import Worker
 from drivers.w1.codec import Sensor
 from drivers.w1.config import W1Config
-from drivers.w1.worker import Worker
 from model.errors import SettingsError, TransientError
 from model.observation import Point, PointMap, Poll, Quality
 from model.ports import Context

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from drivers.w1.worker import Worker
+from drivers.common.worker import Worker
 
 
 def _ended(worker: Worker[bool]) -> None:

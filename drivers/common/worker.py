@@ -1,4 +1,4 @@
-"""A blocking call beside the event loop, for files that may keep their reader waiting for ever."""
+"""A blocking call beside the event loop, for files and names whose reader may wait for ever."""
 
 import asyncio
 import threading
