@@ -91,6 +91,14 @@ class LineParser:
         symbol = self._symbol(frame)
         return [symbol._replace(doubt="scan_no_end")] if symbol else []
 
+    def end(self) -> list[Symbol]:
+        """The line is no more, or nobody listens: what waits may be half. Doubted where silence was to end it, else dropped."""
+        symbols = self.flush()
+        if self._silence_ends:
+            return [symbol._replace(doubt="scan_no_end") for symbol in symbols]
+        self.dropped += len(symbols)
+        return []
+
     def resume(self) -> None:
         """It was silent for `TORN_S`: what comes now belongs to nothing before."""
         self._torn = False

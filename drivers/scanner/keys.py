@@ -106,6 +106,10 @@ class Decoder:
         """No key came for so long."""
         return self._symbols(self._parser.flush(), ended=True, by_silence=True)
 
+    def end(self) -> list[Typed]:
+        """Nobody listens any more: what has begun may be half."""
+        return self._symbols(self._parser.end(), ended=True, by_silence=True)
+
     def _symbols(self, symbols: list[Symbol], *, ended: bool, by_silence: bool = False) -> list[Typed]:
         if not symbols and not (ended and self._wrong):
             return []

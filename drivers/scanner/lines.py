@@ -28,42 +28,52 @@ def line_parser(config: SymbolConfig) -> LineParser:
 @dataclass(eq=False)
 class PlainSession(Session):
     def __post_init__(self) -> None:
+        self._parser, self._packets = line_parser(self.config), PacketFilter()
+        self._heard = _now(self.context)
         self._commands = COMMANDS.get(self.config.trigger)
         self._filter = ReplyFilter(self._commands.reply if self._commands else b"", _now(self.context))
         self._commanding = asyncio.Lock()
         self._replied = asyncio.Event()
 
     async def run(self) -> None:
-        config, context, condition = self.config, self.context, self.condition
-        parser, packets = line_parser(config), PacketFilter()
-        condition.counts_from(0)
-        heard = _now(context)
+        self.condition.counts_from(0)
         # such a scanner says nothing before its first symbol: the open port is all that can be known of it
-        condition.good()
-        while True:
-            begun = parser.pending or packets.pending
-            came = await self.line.read(config.idle_flush_ms / 1000 if begun else None)
-            at = context.clock.now()
-            plain, is_ssi = packets.feed(came) if came else (packets.flush(), False)
-            now = at.mono / 1e6
-            if came:
-                if now - heard >= TORN_S:
-                    parser.resume()
-                heard = now
-            data, replies = self._filter.feed(plain, now)
-            if replies:
-                self._replied.set()
-            if not came and parser.pending:
-                data += self._filter.flush()
-            for symbol in parser.feed(data) + ([] if came else parser.flush()):
-                scan, wrong = self.reader.scan(symbol, at, by_silence=not came)
-                context.emit(scan)
-                condition.heard(wrong)
-            condition.counted(parser.dropped, TransientError("scan_dropped", count=parser.dropped))
-            if is_ssi:
-                parser = line_parser(config)  # the old one may have the packet's length for the beginning of a symbol
-                condition.counts_from(0)
-                condition.wrong(TransientError("scan_looks_ssi", port=config.port))
+        self.condition.good()
+        try:
+            while True:
+                begun = self._parser.pending or self._packets.pending
+                self._hear(await self.line.read(self.config.idle_flush_ms / 1000 if begun else None))
+        finally:
+            self._hear(b"", last=True)
+
+    def _hear(self, came: bytes, *, last: bool = False) -> None:
+        """What came, or b"" in a silence and when the connection ends."""
+        context, condition, parser = self.context, self.condition, self._parser
+        at = context.clock.now()
+        plain, is_ssi = self._packets.feed(came) if came else (self._packets.flush(), False)
+        now = at.mono / 1e6
+        if came:
+            if now - self._heard >= TORN_S:
+                parser.resume()
+            self._heard = now
+        data, replies = self._filter.feed(plain, now)
+        if replies:
+            self._replied.set()
+        if not came and parser.pending:
+            data += self._filter.flush()
+        symbols = parser.feed(data)
+        if not came:
+            symbols += parser.end() if last else parser.flush()
+        for symbol in symbols:
+            scan, wrong = self.reader.scan(symbol, at, by_silence=not came)
+            context.emit(scan)
+            condition.heard(wrong)
+        condition.counted(parser.dropped, TransientError("scan_dropped", count=parser.dropped))
+        if is_ssi:
+            # the old one may have the packet's length for the beginning of a symbol
+            self._parser = line_parser(self.config)
+            condition.counts_from(0)
+            condition.wrong(TransientError("scan_looks_ssi", port=self.config.port))
 
     async def trigger(self, on: bool) -> None:
         """Returns with the reply of a scanner that replies. Raises PermanentError `scan_no_trigger`, TransientError."""

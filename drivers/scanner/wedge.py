@@ -50,13 +50,12 @@ class WedgeDevice:
             loop.add_reader(keyboard.fd, ready.set)
             try:
                 while True:
-                    self._tell(await _typed(keyboard, ready, decoder))
-                    dropped = decoder.dropped
-                    self._condition.counted(dropped, TransientError("scan_dropped", count=dropped))
+                    self._tell(await _typed(keyboard, ready, decoder), decoder.dropped)
             finally:
                 loop.remove_reader(keyboard.fd)
+                self._tell(decoder.end(), decoder.dropped)
 
-    def _tell(self, typed: list[Typed]) -> None:
+    def _tell(self, typed: list[Typed], dropped: int) -> None:
         at = self._context.clock.now()
         for symbol, by_silence, torn in typed:
             if symbol is None:
@@ -65,6 +64,7 @@ class WedgeDevice:
             scan, wrong = self._reader.scan(symbol, at, by_silence=by_silence, torn=torn)
             self._context.emit(scan)
             self._condition.heard(wrong)
+        self._condition.counted(dropped, TransientError("scan_dropped", count=dropped))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ class Lines(LineBench):
 
     family, name = "scanner", "lines"
     stranger = MODBUS_REPLY
+    impatient = {"drivers.common.line.SETTLE_US": round(IMPATIENT_S * 1e6)}  # noqa: RUF012
 
     def driver(self, context: BenchContext, patience_s: float, port: str | None = None) -> ScannerDevice:
         settings = {

@@ -54,6 +54,38 @@ async def test_a_gap_ends_a_code(keyboard: Keyboard) -> None:
     await child.stop()
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize(
+    ("terminators", "keys", "scans", "health"),
+    [
+        ([], typing("A1"), [(b"A1", "scan_no_end")], "scan_no_end"),
+        (["CR"], [*typing("X"), *stroke(ENTER), *typing("A1")], [(b"X", None)], "scan_dropped"),
+    ],
+)
+async def test_a_code_that_waits_is_not_lost(
+    keyboard: Keyboard,
+    terminators: list[str],
+    keys: list[Event],
+    scans: list[tuple[bytes, str | None]],
+    health: str,
+    *,
+    stopped: bool,
+) -> None:
+    """Unplugged or stopped before its gap is over: it may be half, and is told in doubt or as dropped."""
+    child = await start(keyboard.path, {"gap_ms": 60_000, "terminators": terminators})
+    await child.until_said("online", None)
+    keyboard.press(keys)
+    await until(lambda: not keyboard.unread)
+    if stopped:
+        await child.command("cancel")
+    else:
+        keyboard.unplug()
+        await child.until_said("TransientError", "port_gone")
+    assert ["degraded", health] in child.said
+    assert [(bytes.fromhex(one["data"]), one["doubt"]) for one in child.polls] == scans
+    await child.stop()
+
+
 @pytest.mark.parametrize(
     ("events", "code"),
     [(CHINESE, "scan_not_ascii"), (stroke(183), "scan_key_unknown")],

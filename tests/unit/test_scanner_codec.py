@@ -114,6 +114,15 @@ def test_idle_flush_gives_the_symbol_of_a_scanner_without_terminator(
     assert not lines.dropped
 
 
+def test_the_end_of_the_line_may_have_cut_what_waits() -> None:
+    """Doubted where silence ends a symbol; where a terminator is to end it, dropped, also before the first one was seen."""
+    silent, lines, new = parser(), parser("CR"), parser("CR")
+    assert (new.feed(b"hal"), new.end(), new.dropped) == ([], [], 1)
+    assert (silent.feed(b"hel"), silent.end()) == ([], [Symbol(b"hel", None, "scan_no_end")])
+    assert (len(lines.feed(b"first\rhal")), lines.end(), lines.dropped) == (1, [], 1)
+    assert silent.end() == lines.end() == []
+
+
 def test_idle_flush_drops_the_torn_symbol_of_a_scanner_with_terminator() -> None:
     """Half a code is another code: it is neither given as one nor merged with the next."""
     lines = parser("CR")
