@@ -8,11 +8,12 @@ from drivers.card.em4100 import CardParser
 from drivers.card.lines import LineParser
 from drivers.card.presence import Presence
 from drivers.card.visits import visits
-from drivers.common.line import Condition
+from drivers.common.line import Condition, Line
 from drivers.common.transport import open_line
 from model.errors import DriverError, TransientError
 from model.observation import Card
 from model.ports import Context
+from model.time import Stamp
 
 
 class Parser(Protocol):
@@ -24,6 +25,7 @@ class Parser(Protocol):
     def pending(self) -> bool: ...
     def feed(self, data: bytes) -> list[str]: ...
     def flush(self) -> list[str]: ...
+    def end(self) -> list[str]: ...
 
 
 class _Listener(ABC):
@@ -44,28 +46,39 @@ class _Listener(ABC):
         """What is told of something that was no card."""
 
     async def run(self) -> None:
-        clock, presence = self._context.clock, self._presence
-        flush_us = self._settings.idle_flush_ms * 1000
-        with visits(presence, self._context):
+        clock = self._context.clock
+        with visits(self._presence, self._context):
             async with open_line(self._settings) as line:
                 parser = self._begin()
                 self._condition.counts_from(0)
                 # such a reader says nothing before its first card: the open port is all that can be known of it
                 self._condition.good()
-                heard = clock.mono()
-                while True:
-                    dues = [presence.next_due, heard + flush_us if parser.pending else None]
-                    due = min((one for one in dues if one is not None), default=None)
-                    came = await line.read(None if due is None else max(0, due - clock.mono()) / 1e6)
-                    at = clock.now()
-                    torn = parser.pending and not came and at.mono >= heard + flush_us
-                    if came:
-                        heard = at.mono
-                    self._emit(*presence.due(at))
-                    for uid in parser.flush() if torn else parser.feed(came):
-                        self._emit(presence.heard(uid, at))
-                        self._condition.good()
-                    self._condition.counted(parser.dropped, self._damage())
+                try:
+                    await self._listen(line, parser)
+                finally:
+                    self._tell(parser, parser.end(), clock.now())
+
+    async def _listen(self, line: Line, parser: Parser) -> None:
+        clock, presence = self._context.clock, self._presence
+        flush_us = self._settings.idle_flush_ms * 1000
+        heard = clock.mono()
+        while True:
+            dues = [presence.next_due, heard + flush_us if parser.pending else None]
+            due = min((one for one in dues if one is not None), default=None)
+            came = await line.read(None if due is None else max(0, due - clock.mono()) / 1e6)
+            at = clock.now()
+            torn = parser.pending and not came and at.mono >= heard + flush_us
+            if came:
+                heard = at.mono
+            self._tell(parser, parser.flush() if torn else parser.feed(came), at)
+
+    def _tell(self, parser: Parser, uids: list[str], at: Stamp) -> None:
+        """The cards that have gone, those that were heard now, and the damage."""
+        self._emit(*self._presence.due(at))
+        for uid in uids:
+            self._emit(self._presence.heard(uid, at))
+            self._condition.good()
+        self._condition.counted(parser.dropped, self._damage())
 
     def _emit(self, *cards: Card | None) -> None:
         for card in cards:

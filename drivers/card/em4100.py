@@ -18,6 +18,10 @@ _TAIL = re.compile(rb"[\r\n]{0,2}")
 class CardParser(FrameParser[str]):
     """Gives the five bytes of each card, in upper-case hex."""
 
+    def end(self) -> list[str]:
+        """The line is no more, or nobody listens: as `flush`, for a frame shows that it is whole."""
+        return self.flush()
+
     def _size(self, buffer: bytes, at: int) -> int | None:
         if buffer[at] != _STX:
             return 0

@@ -43,6 +43,13 @@ class LineParser:
             self._drop(line)
         return []
 
+    def end(self) -> list[str]:
+        """The line is no more, or nobody listens: half a line may fit the pattern, and would be another card."""
+        if self._rest:
+            line, self._rest = self._rest, b""
+            self._drop(line)
+        return []
+
     def _uid(self, line: bytes) -> str | None:
         fits = line.isascii() and len(line) <= self._max_bytes and self._pattern.fullmatch(line.decode("ascii"))
         uid = fits["uid"] if fits else None

@@ -12,6 +12,9 @@ from support.line_bench import LineBench, PolledBench
 MODBUS_REPLY = bytes.fromhex("01 04 04 01 31 02 22 2A CE")
 
 
+SOON_SETTLED: dict[str, object] = {"drivers.common.line.SETTLE_US": round(IMPATIENT_S * 1e6)}
+
+
 def settings(port: str, **more: Any) -> dict[str, Any]:
     return {"id": DEVICE, "driver": "card", "port": port, **more}
 
@@ -21,6 +24,7 @@ class Rdm6300(LineBench):
 
     family, name = "card", "rdm6300"
     stranger = MODBUS_REPLY
+    impatient = SOON_SETTLED
     tail = b"\x03"
 
     def driver(self, context: BenchContext, patience_s: float, port: str | None = None) -> Em4100Device:
@@ -49,6 +53,7 @@ class Id12la(Rdm6300):
 class Lines(LineBench):
     family, name = "card", "lines"
     stranger = b"\x02]E06901234567892\r"
+    impatient = SOON_SETTLED
 
     def driver(self, context: BenchContext, patience_s: float, port: str | None = None) -> LinesDevice:
         values = settings(port or self.port, pattern=r"No\.(?P<uid>[0-9]{10})", idle_flush_ms=round(patience_s * 1000))

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from drivers.card.config import Em4100Config, Pn532Config
-from drivers.card.driver import Em4100Device
+from drivers.card.config import Em4100Config, LinesConfig, Pn532Config
+from drivers.card.driver import Em4100Device, LinesDevice
 from drivers.card.pn532.driver import Pn532Device
 from firmware_sim.card import FAULTS
 from firmware_sim.card_pn532 import FAULTS as CHIP_FAULTS
 from model.errors import TransientError
 from model.ports import Health
 from support.context import HeldClock, MemoryContext, running, until
+from support.pty_device import pty_device
 from support.sims import Sim, StartSim
 
 UID = "0A00B14D3F"
@@ -170,3 +171,45 @@ async def test_nothing_and_another_device_are_no_chip(sim: StartSim, monkeypatch
     with pytest.raises(TransientError, match="device_not_understood"):
         await pn532(chatty.endpoint, context).run()
     assert context.healths == []
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize(
+    ("terminators", "said", "uids"),
+    [([], b"No.0011619647", []), (["CR"], b"No.0000000007\rNo.0011619647", ["0000000007"])],
+)
+async def test_a_line_that_waits_for_its_end(
+    terminators: list[str], said: bytes, uids: list[str], *, stopped: bool
+) -> None:
+    """The port goes, or the run is stopped, before it came: it may be half and another card, so it is told as dropped."""
+    context = MemoryContext("badge")
+    async with pty_device(lambda _asked, _speed: b"") as reader:
+        values = {"id": "badge", "driver": "card_lines", "port": reader.endpoint, "terminators": terminators}
+        waiting = {**values, "pattern": r"No\.(?P<uid>[0-9]+)", "idle_flush_ms": 60_000}
+        device = LinesDevice(LinesConfig.model_validate(waiting), context)
+        run = asyncio.create_task(device.run())
+        await context.until(lambda: context.healths)
+        reader.say(said)
+        await until(lambda: device._parser.pending)
+        if stopped:
+            run.cancel()
+            await asyncio.wait([run])
+    with pytest.raises(asyncio.CancelledError if stopped else TransientError):
+        await run
+    assert [card.uid for card in context.observations] == uids
+    assert context.healths[-1] == (Health.DEGRADED, "card_line_misfit")
+
+
+async def test_a_frame_that_waits_for_its_end() -> None:
+    """The port goes before it came: told as damaged."""
+    context = MemoryContext("badge")
+    async with pty_device(lambda _asked, _speed: b"") as reader:
+        values = {"id": "badge", "driver": "card_em4100", "port": reader.endpoint, "idle_flush_ms": 60_000}
+        device = Em4100Device(Em4100Config.model_validate(values), context)
+        run = asyncio.create_task(device.run())
+        await context.until(lambda: context.healths)
+        reader.say(b"\x020A00B14D3FC9")
+        await until(lambda: device._parser.pending)
+    with pytest.raises(TransientError):
+        await run
+    assert (context.observations, context.healths[-1]) == ([], (Health.DEGRADED, "card_damaged"))

@@ -116,6 +116,13 @@ def test_a_line_without_an_end_is_torn_or_ended_by_silence() -> None:
     assert (silence.feed(b"No.1"), silence.flush(), silence.dropped) == ([], [], 1)
 
 
+def test_the_end_of_the_line_may_have_cut_what_waits() -> None:
+    """Half a line is another card: dropped also where silence ends one."""
+    for ends in ("", "CR"):
+        parser = lines(ends=ends)
+        assert (parser.feed(b"No.0011619647"), parser.end(), parser.end(), parser.dropped) == ([], [], [], 1)
+
+
 def test_a_group_that_holds_nothing_is_no_card() -> None:
     """Nor is one that holds a control character."""
     parser = lines(r"(?P<uid>.*)x?")
