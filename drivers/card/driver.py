@@ -1,5 +1,6 @@
 """Readers that speak by themselves, as drivers: 125 kHz modules and readers of lines."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from typing import Protocol
 
@@ -59,22 +60,28 @@ class _Listener(ABC):
                     self._tell(parser, parser.end(), clock.now())
 
     async def _listen(self, line: Line, parser: Parser) -> None:
-        clock, presence = self._context.clock, self._presence
+        clock, presence, loop = self._context.clock, self._presence, asyncio.get_running_loop()
         flush_us = self._settings.idle_flush_ms * 1000
         heard = clock.mono()
         while True:
             dues = [presence.next_due, heard + flush_us if parser.pending else None]
             due = min((one for one in dues if one is not None), default=None)
-            came = await line.read(None if due is None else max(0, due - clock.mono()) / 1e6)
+            seconds = None if due is None else max(0, due - clock.mono()) / 1e6
+            asked = loop.time()
+            came = await line.read(seconds)
+            # the time was over before this was seen: the event loop was busy, and it may have come at any moment since. Of a
+            # reader that says a card once it is rather another presentation than none
+            over = seconds is not None and loop.time() - asked >= seconds
+            late = bool(came) and over and self._settings.repeats
             at = clock.now()
             torn = parser.pending and not came and at.mono >= heard + flush_us
             if came:
                 heard = at.mono
-            self._tell(parser, parser.flush() if torn else parser.feed(came), at)
+            self._tell(parser, parser.flush() if torn else parser.feed(came), at, late=late)
 
-    def _tell(self, parser: Parser, uids: list[str], at: Stamp) -> None:
-        """The cards that have gone, those that were heard now, and the damage."""
-        self._emit(*self._presence.due(at))
+    def _tell(self, parser: Parser, uids: list[str], at: Stamp, *, late: bool = False) -> None:
+        """The cards that have gone, those that were heard now, or perhaps a while ago where `late`, and the damage."""
+        self._emit(*self._presence.due(at, uids if late else ()))
         for uid in uids:
             self._emit(self._presence.heard(uid, at))
             self._condition.good()

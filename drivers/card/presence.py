@@ -1,5 +1,7 @@
 """What a reader says over and over -> a card came, a card is gone. Pure."""
 
+from collections.abc import Collection
+
 from drivers.card.config import Technology
 from model.observation import Card
 from model.time import Stamp
@@ -30,9 +32,10 @@ class Presence:
         self._heard[uid] = at.mono
         return self._card(uid, at, present=True) if new else None
 
-    def due(self, at: Stamp) -> list[Card]:
-        """Those that have gone by then."""
-        return self._let_go([uid for uid, heard in self._heard.items() if heard + self._hold_us <= at.mono], at)
+    def due(self, at: Stamp, still: Collection[str] = ()) -> list[Card]:
+        """Those that have gone by then; none of `still`, which were heard in time and are told by `heard` only now."""
+        gone = [uid for uid, heard in self._heard.items() if heard + self._hold_us <= at.mono and uid not in still]
+        return self._let_go(gone, at)
 
     def end(self, at: Stamp) -> list[Card]:
         """Nobody listens any more: all are gone."""

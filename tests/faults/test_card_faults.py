@@ -1,6 +1,7 @@
 """What goes wrong between a card reader and its driver: no card is invented, none comes twice, and it is told."""
 
 import asyncio
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -213,3 +214,18 @@ async def test_a_frame_that_waits_for_its_end() -> None:
     with pytest.raises(TransientError):
         await run
     assert (context.observations, context.healths[-1]) == ([], (Health.DEGRADED, "card_damaged"))
+
+
+async def test_a_busy_gateway_is_no_silent_reader() -> None:
+    """A card that is heard in what came meanwhile has not been gone, however late that is looked at."""
+    context = MemoryContext("badge")
+    async with pty_device(lambda _asked, _speed: b"") as reader:
+        values = {"id": "badge", "driver": "card_em4100", "port": reader.endpoint, "gone_s": 0.5}
+        async with running(Em4100Device(Em4100Config.model_validate(values), context)):
+            await context.until(lambda: context.healths)
+            reader.say(b"\x020A00B14D3FC9\x03")
+            await context.until(lambda: context.observations)
+            reader.say(b"\x020A00B14D3FC9\x03\x020C000621A58E\x03")
+            time.sleep(0.6)  # noqa: ASYNC251  nothing else shall run
+            await context.until(lambda: context.observations[-1].uid == "0C000621A5")
+            assert [(card.uid, card.present) for card in context.observations] == [(UID, True), ("0C000621A5", True)]

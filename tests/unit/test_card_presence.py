@@ -40,6 +40,15 @@ def test_two_cards_in_turn() -> None:
     assert [card.uid for card in one.due(at(700))] == ["0A"]
 
 
+def test_a_card_that_was_heard_in_time_and_is_looked_at_late() -> None:
+    """It stays; one that was not heard goes."""
+    one = presence()
+    assert one.heard("0A", at(0)) and one.heard("0B", at(1))
+    assert [card.uid for card in one.due(at(600), ["0A"])] == ["0B"]
+    assert one.heard("0A", at(600)) is None
+    assert one.next_due == 1_100_000
+
+
 def test_a_reader_that_says_a_card_once() -> None:
     """A repeat is the same presentation; after a pause it is another; nothing tells when it leaves."""
     one = presence(tells_gone=False)
