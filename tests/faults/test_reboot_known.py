@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from gateway.app import Daemon
+from gateway.client import DaemonAbsent, ask
 from gateway.rules.lift import LiftRule
 from gateway.settings.load import load
 from model.bodies import RuleState
-from support.context import until
 from support.lift_site import LiftBench
 from support.small_gateway import settings
 from sync.journal.journal import Journal
@@ -44,12 +44,21 @@ async def test_each_rule_hears_of_it_before_it_is_known(tmp_path: Path, monkeypa
     port = ("bus", {"id": "rs485", "driver": "modbus_rtu", "port": str(tmp_path / "none")})
     file = settings(tmp_path, port, ("device", BOARD), ("lift", {"id": "l1"}), ("rule", RULE))
     running = asyncio.create_task(Daemon(load(file), data).run())
-    await until(lambda: any("boot" in keys for keys in commits))
+    await until_it_answers(data)
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running
     kept = [keys for keys in commits if {"boot", "rule/lift-1"} & set(keys)]
     assert kept[0] == ["rule/lift-1"]
+
+
+async def until_it_answers(data: Path) -> None:
+    """It has started."""
+    while True:
+        with suppress(DaemonAbsent, OSError):
+            await asyncio.to_thread(lambda: list(ask(data, "snapshot")))
+            return
+        await asyncio.sleep(0.01)
 
 
 async def leave_an_open_call(stores: Path) -> None:
