@@ -50,7 +50,8 @@ async def logged_in(browser: Browser, desk: Desk, name: str = NAME, width: int =
 async def log_in(page: Page, name: str = NAME, pin: str = PIN) -> None:
     await page.locator("[name=name]").fill(name)
     await page.locator("[name=pin]").fill(pin)
-    await page.keyboard.press("Enter")
+    async with page.expect_navigation(wait_until="domcontentloaded"):  # the page's script runs then
+        await page.keyboard.press("Enter")
 
 
 async def test_a_call_is_shown_and_sounds_until_somebody_answers(browser: Browser, desk: Desk) -> None:
@@ -111,8 +112,7 @@ async def test_two_desks_at_once_give_one_answer(browser: Browser, desk: Desk) -
 
         for page in pages:
             await page.route("**/order", hold)
-            # else the browser's driver may wait for what is held
-            await page.get_by_role("button", name="Acknowledge").click(no_wait_after=True)
+            await page.get_by_role("button", name="Acknowledge").click()
         for page in pages:
             await expect(page.get_by_role("button", name="Acknowledge")).to_be_disabled()
         for route in waiting:
@@ -262,7 +262,7 @@ async def test_a_server_that_does_not_answer_is_not_waited_for(browser: Browser,
         call = desk.lifts.gateway("gw-7").call("L7")
         await page.route("**/order", hold)
         answer = page.get_by_role("button", name="Acknowledge")
-        await answer.click(no_wait_after=True)
+        await answer.click()
         await expect(page.locator("#said")).to_contain_text("give it again")
         await expect(answer).to_be_enabled()
         await page.unroute("**/order")
